@@ -1,0 +1,28 @@
+//! What every lesson shares and no lesson teaches.
+//!
+//! - [`Stage`]: the flags that all lessons answer (`--help`, `--instant`, `--timeline`).
+//! - [`timeline`]: a recorder that draws what happened to each future.
+//!
+//! A lesson uses both like this:
+//!
+//! ```
+//! use std::time::Duration;
+//! use common::{Stage, Trace as _};
+//!
+//! # use std::process::ExitCode;
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> ExitCode {
+//!     let stage = Stage::new("Waits two seconds.").begin().await;
+//!     # tokio::time::pause();
+//!     tokio::time::sleep(Duration::from_secs(2)).traced("sleep(2)").await;
+//!     stage.finish()
+//! }
+//! ```
+
+mod stage;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod timeline;
+
+pub use stage::Stage;
+pub use timeline::{Trace, Traced};
