@@ -187,7 +187,7 @@ async fn a_future_gets_the_same_waker_in_each_poll() {
 #[tokio::test(start_paused = true)]
 async fn two_runs_give_the_same_bytes() {
     let run = || async {
-        let (_, recording) = record(async {
+        let ((), recording) = record(async {
             let spawned = tokio::spawn(wait(3).traced("spawned"));
             let _ = tokio::join!(wait(1).traced("a"), wait(2).traced("b"), spawned);
         })
@@ -302,7 +302,7 @@ fn ascii_is_ascii_and_colour_is_only_colour() {
 
 #[tokio::test(start_paused = true)]
 async fn many_rows_are_counted_instead_of_drawn() {
-    let (_, recording) = record(async {
+    let ((), recording) = record(async {
         for number in 0..50 {
             ready(()).traced(number).await;
         }

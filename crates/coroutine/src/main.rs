@@ -74,7 +74,7 @@ mod tests {
     async fn a_future_that_is_not_awaited_is_never_polled() {
         let ((), recording) = timeline::record(async {
             let future = fetch_data().traced("fetch_data()");
-            sleep(Duration::from_secs(60)).await;
+            sleep(Duration::from_mins(1)).await;
             drop(future);
         })
         .await;
