@@ -121,6 +121,9 @@ async fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::future::{Future as _, poll_fn};
+
     use super::*;
     use common::timeline::{self, What};
 
@@ -172,5 +175,33 @@ mod tests {
         };
         // Of 3, 1 and 2 seconds: one poll at the start, and one at each end until its own.
         assert_eq!([polls(0), polls(1), polls(2)], [4, 2, 3]);
+    }
+
+    /// How often the futures of a `join_all` over `tasks` waits are polled in all.
+    async fn polls_of_many(tasks: usize, unconstrained: bool) -> usize {
+        let polls = Cell::new(0);
+        let all = join_all((0..tasks).map(|_| {
+            let mut wait = Box::pin(sleep(Duration::from_secs(1)));
+            let polls = &polls;
+            poll_fn(move |cx| {
+                polls.set(polls.get() + 1);
+                wait.as_mut().poll(cx)
+            })
+        }));
+        if unconstrained {
+            tokio::task::unconstrained(all).await;
+        } else {
+            all.await;
+        }
+        polls.get()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_forced_yield_makes_join_all_poll_for_nothing() {
+        // Two polls each: at the start and at the end.
+        assert_eq!(polls_of_many(2_000, true).await, 4_000);
+        // Twice the tasks, nearly four times the polls.
+        assert_eq!(polls_of_many(2_000, false).await, 18_640);
+        assert_eq!(polls_of_many(4_000, false).await, 68_512);
     }
 }
