@@ -82,6 +82,7 @@ pub struct Stage {
     name: String,
     values: Vec<(&'static str, String)>,
     positional: Vec<String>,
+    instant: bool,
     ascii: bool,
     recording: Option<(Timeline, Picture)>,
 }
@@ -140,6 +141,12 @@ impl Stage {
     #[must_use]
     pub fn is_on(&self, name: &str) -> bool {
         self.text(name).is_some()
+    }
+
+    /// Whether `--instant` was given: tokio's clock is then paused.
+    #[must_use]
+    pub fn instant(&self) -> bool {
+        self.instant
     }
 
     /// What was given beside the flags, in order.
@@ -291,6 +298,7 @@ impl Unopened {
             name,
             values: read.values,
             positional: read.positional,
+            instant: read.instant,
             ascii: read.ascii,
             recording,
         }
