@@ -34,7 +34,7 @@ is meant for one loop, on the main thread.
 import sys
 
 if sys.version_info < (3, 11):
-    print(f"timeline.py: needs Python 3.11 or newer; this is {sys.version[:6]}", file=sys.stderr)
+    print(f"timeline.py: needs Python 3.11 or newer; this is {sys.version.split()[0]}", file=sys.stderr)
     sys.exit(2)
 
 import argparse
@@ -137,33 +137,30 @@ class Recorder:
             separator = ",\n"
         file.write(f'\n],"left_out":{self.left_out}}}\n')
 
+    def created(self, label):
+        """The number of a new row, or None if the recording is full."""
+        with self.lock:
+            if len(self.events) >= MOST_EVENTS:
+                self.left_out += 1
+                return None
+            self.tasks.append(label)
+            self.add("created", len(self.tasks) - 1, by=self.by())
+            return len(self.tasks) - 1
+
     def decorate(self, function):
         """Stands above every `async def` of the script."""
-        name = function.__name__
-        if name in self.skip or not inspect.iscoroutinefunction(function):
+        if function.__name__ in self.skip or not inspect.iscoroutinefunction(function):
             return function
-        if name in self.scenes:
-
-            @functools.wraps(function)
-            async def begin(*args, **kwargs):
-                with Unseen():
-                    self.add("scene", name=name)
-                    return await function(*args, **kwargs)
-
-            return begin
 
         @functools.wraps(function)
         def call(*args, **kwargs):
             with Unseen():
                 coroutine = function(*args, **kwargs)
-            with self.lock:
-                if len(self.events) >= MOST_EVENTS:
-                    self.left_out += 1
-                    return coroutine
-                row = len(self.tasks)
-                self.tasks.append(label(function, args, kwargs))
-                self.add("created", row, by=self.by())
-            return Row(self, row, coroutine)
+            name = label(function, args, kwargs)
+            if function.__name__ in self.scenes:
+                return Row(self, coroutine, name, scene=function.__name__)
+            number = self.created(name)
+            return coroutine if number is None else Row(self, coroutine, name, number)
 
         if sys.version_info >= (3, 12):
             return inspect.markcoroutinefunction(call)
@@ -190,14 +187,16 @@ class Recorder:
 class Row(collections.abc.Coroutine):
     """A coroutine that writes down what happens to it, and otherwise is the one it holds."""
 
-    __slots__ = ("_recorder", "_number", "_coroutine", "_over", "_waits_in")
+    __slots__ = ("_recorder", "_coroutine", "_name", "_number", "_scene", "_over", "_in", "_hash")
+    numbers = itertools.count()
 
-    def __init__(self, recorder, number, coroutine):
-        self._recorder = recorder
+    def __init__(self, recorder, coroutine, name, number=None, scene=None):
+        self._recorder, self._coroutine, self._name = recorder, coroutine, name
         self._number = number
-        self._coroutine = coroutine
-        self._over = False
-        self._waits_in = None  # a key of recorder.waiting
+        self._scene = scene  # Begins with the first poll. Only what is no row has one.
+        self._over = number is None  # Nothing more is recorded.
+        self._in = None  # The task that it waits in, as a key of recorder.waiting.
+        self._hash = next(Row.numbers)
 
     def send(self, value=None):
         with Poll(self):
@@ -206,18 +205,18 @@ class Row(collections.abc.Coroutine):
     __next__ = send
 
     def throw(self, *error):
-        started = inspect.getcoroutinestate(self._coroutine) != inspect.CORO_CREATED
-        with Poll(self, runs=started):
+        with Poll(self, runs=inspect.getcoroutinestate(self) != inspect.CORO_CREATED):
             return self._coroutine.throw(*error)
 
     def close(self):
         try:
             self._coroutine.close()
         finally:
-            self._ends("dropped", by=self._recorder.by())
+            if inspect.getcoroutinestate(self) == inspect.CORO_CLOSED:  # It may refuse.
+                self._ends("dropped", by=self._recorder.by())
 
     def __await__(self):
-        if self._coroutine.cr_await is not None:
+        if self.cr_await is not None:
             raise RuntimeError("coroutine is being awaited already")
         return self
 
@@ -230,7 +229,7 @@ class Row(collections.abc.Coroutine):
     # asyncio keeps coroutines and tasks in sets. Hashed by address, as objects usually are, they
     # would come out in another order in each run.
     def __hash__(self):
-        return self._number
+        return self._hash
 
     def __repr__(self):
         return repr(self._coroutine)
@@ -247,16 +246,16 @@ class Row(collections.abc.Coroutine):
         return getattr(self._coroutine, name)
 
     def _waits(self, task):
-        self._waits_in = hash(task)
-        self._recorder.waiting.setdefault(self._waits_in, []).append(self._number)
+        self._in = hash(task)
+        self._recorder.waiting.setdefault(self._in, []).append(self._number)
 
     def _goes_on(self):
-        if self._waits_in is not None:
-            rows = self._recorder.waiting[self._waits_in]
+        if self._in is not None:
+            rows = self._recorder.waiting[self._in]
             rows.remove(self._number)
             if not rows:
-                del self._recorder.waiting[self._waits_in]
-            self._waits_in = None
+                del self._recorder.waiting[self._in]
+            self._in = None
 
     def _ends(self, what, **more):
         if not self._over:
@@ -273,19 +272,26 @@ class Poll(Unseen):
     """One `send()` or `throw()` into the coroutine of a row."""
 
     def __init__(self, row, runs=True):
-        self.row = row
+        self.row, self.recorder = row, row._recorder
         self.runs = runs
 
     def __enter__(self):
-        row, recorder = self.row, self.row._recorder
-        row._goes_on()
-        if self.runs and not row._over:
-            recorder.add("poll", row._number, thread=recorder.thread())
-        recorder.polled().append(row._number)
+        row, recorder = self.row, self.recorder
+        if row._scene:
+            recorder.add("scene", name=row._scene)
+            row._scene = None
+        self.noted = not row._over
+        if self.noted:
+            row._goes_on()
+            if self.runs:
+                recorder.add("poll", row._number, thread=recorder.thread())
+            recorder.polled().append(row._number)
 
     def __exit__(self, kind, error, traceback):
         super().__exit__(kind, error, traceback)
-        row, recorder = self.row, self.row._recorder
+        if not self.noted:
+            return
+        row, recorder = self.row, self.recorder
         recorder.polled().pop()
         if error is None:
             recorder.add("pending", row._number)
@@ -318,10 +324,10 @@ def label(function, args, kwargs):
 
 def shown(value):
     if isinstance(value, Row):
-        text = value._recorder.tasks[value._number]
+        text = value._name
     elif isinstance(value, asyncio.Task):
         text = value.get_name()  # Its repr says where in which file it is.
-    elif isinstance(value, (type, types.FunctionType, types.MethodType)):
+    elif isinstance(value, (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType)):
         text = value.__name__
     else:
         text = brief.repr(value)
@@ -537,7 +543,7 @@ def main():
         gc.disable()
     recorder = Recorder(options.scene, options.skip, options.instant)
     asyncio.tasks.Task = Task
-    tree = ast.parse(source, script)
+    tree = compile(source, script, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
     if output:
         recorder.install()
         module.__timeline__ = recorder.decorate

@@ -177,6 +177,22 @@ mod tests {
         assert_eq!([polls(0), polls(1), polls(2)], [4, 2, 3]);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn above_thirty_join_all_polls_only_who_was_woken() {
+        let polls_of = async |tasks: u64| {
+            let waits = (1..=tasks).map(|n| sleep(Duration::from_secs(n)).traced(n));
+            let (_, recording) = timeline::record(async { join_all(waits).await }).await;
+            let polls = recording
+                .events
+                .iter()
+                .filter(|event| matches!(event.what, What::Poll { .. }));
+            polls.count()
+        };
+        // One poll each at the start; at each of the thirty ends, all that are not done.
+        assert_eq!(polls_of(30).await, 30 + (1..=30).sum::<usize>());
+        assert_eq!(polls_of(31).await, 31 + 31);
+    }
+
     /// How often the futures of a `join_all` over `tasks` waits are polled in all.
     async fn polls_of_many(tasks: usize, unconstrained: bool) -> usize {
         let polls = Cell::new(0);

@@ -249,10 +249,17 @@ impl Timeline {
     }
 
     /// The recording that a future made here and now belongs to.
+    #[inline]
     fn current() -> Option<Self> {
-        if !ANYBODY_RECORDS.load(Ordering::Relaxed) {
-            return None;
+        if ANYBODY_RECORDS.load(Ordering::Relaxed) {
+            Self::look_up()
+        } else {
+            None
         }
+    }
+
+    #[cold]
+    fn look_up() -> Option<Self> {
         let of_thread = NOW_POLLING.with_borrow(|polling| Some(polling.as_ref()?.timeline.clone()));
         of_thread.or_else(|| FOR_ALL.get().cloned())
     }
