@@ -18,14 +18,20 @@ The script needs no change. Everything after SCRIPT is for the script.
 A *poll* is one `send()` or `throw()` into a coroutine. A coroutine that another one awaits is
 polled inside the poll of that one. A cancelled coroutine is woken (by whoever cancelled it), polled
 (CancelledError is thrown into it) and dropped, without a `pending` in between. One that is
-cancelled before its first poll is only dropped: nothing of it runs.
+cancelled before its first poll is only dropped: nothing of it runs. Of two that await each other,
+the inner one is dropped first, in the poll of the outer one.
 
 What --instant really waits for:
 - Jobs of an executor (`asyncio.to_thread`). While one runs, the clock reaches a timer only when
   that much real time is over, and a job's `time.sleep()` takes as long as it says. Whatever else a
-  job does takes no virtual time, as computing on the loop's thread takes none.
+  job does takes no virtual time, as computing on the loop's thread takes none. Which comes first,
+  a timer or the end of a job, is decided in real time.
 - Sockets, pipes, subprocesses, and threads that the script starts itself. While the loop waits for
   these, the clock runs as the real one does, and two runs are no longer the same.
+
+Two things that differ from run to run in Python are fixed here: tasks and coroutines in a set come
+out in the order of their creation (so does what a TaskGroup cancels), and with --instant garbage in
+cycles, such as a task that nothing refers to, is only collected at the end or by `gc.collect()`.
 
 Not seen: wake-ups on loops that do not come from asyncio (uvloop, a loop of your own). Virtual time
 is meant for one loop, on the main thread.
@@ -34,7 +40,8 @@ is meant for one loop, on the main thread.
 import sys
 
 if sys.version_info < (3, 11):
-    print(f"timeline.py: needs Python 3.11 or newer; this is {sys.version.split()[0]}", file=sys.stderr)
+    this = sys.version.split()[0]
+    print(f"timeline.py: needs Python 3.11 or newer; this is {this}", file=sys.stderr)
     sys.exit(2)
 
 import argparse
@@ -327,7 +334,7 @@ def shown(value):
         text = value._name
     elif isinstance(value, asyncio.Task):
         text = value.get_name()  # Its repr says where in which file it is.
-    elif isinstance(value, (type, types.FunctionType, types.MethodType, types.BuiltinFunctionType)):
+    elif inspect.isclass(value) or inspect.isroutine(value):
         text = value.__name__
     else:
         text = brief.repr(value)
@@ -419,13 +426,12 @@ class Clock:
         began, real = self.now, self.real_time()
         # A selector has a map, Windows' proactor a cache. One entry is for waking the loop.
         waits_for = selector._cache if hasattr(selector, "_cache") else selector.get_map()
-        outside = len(waits_for) > 1 or self.busy_threads()
-        if timeout is None or self.jobs or outside:
+        outside = not self.jobs and (len(waits_for) > 1 or self.busy_threads())
+        if outside or self.jobs or timeout is None:  # None: only Ctrl-C will end it.
             events = select(timeout)
         if not events:
-            # Only reached with a timeout: there is nothing else that ends a wait without events.
             self.move_to(began + round((timeout or 0) * 1e9))
-        elif outside and not self.jobs:
+        elif outside:
             self.move_to(began + self.real_time() - real)
         return events
 
@@ -538,17 +544,16 @@ def main():
 
     if options.instant:
         Clock().install()
-        # The collector runs when enough objects were made, and what it finds would be dropped then:
-        # no longer at the same moment in each run.
+        # It runs when enough objects were made, which need not be at the same moment in each run.
         gc.disable()
     recorder = Recorder(options.scene, options.skip, options.instant)
     asyncio.tasks.Task = Task
-    tree = compile(source, script, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
-    if output:
-        recorder.install()
-        module.__timeline__ = recorder.decorate
-        tree = Decorate().visit(tree)
     try:
+        tree = compile(source, script, "exec", ast.PyCF_ONLY_AST, dont_inherit=True)
+        if output:
+            recorder.install()
+            module.__timeline__ = recorder.decorate
+            tree = Decorate().visit(tree)
         exec(compile(tree, script, "exec", dont_inherit=True), module.__dict__)
     finally:
         if output:
@@ -558,5 +563,4 @@ def main():
 
 
 if __name__ == "__main__":
-    this_module = sys.modules["__main__"]  # Which `main` replaces, and which must outlive it.
     main()

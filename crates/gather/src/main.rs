@@ -112,7 +112,7 @@ async fn main() -> ExitCode {
     stage.scene("staggered");
     println!("results: {:?}", staggered().await);
 
-    stage.scene("one by one");
+    stage.scene("one_by_one");
     let start = Instant::now();
     one_by_one(5).await;
     println!("one by one: {:.1} s", start.elapsed().as_secs_f64());

@@ -48,7 +48,6 @@ impl Recording {
                     string(name)
                 )),
                 What::Created { task, .. } => out.push(instant(*task, &ts, "created")),
-                What::Dropped { task, .. } => out.push(instant(*task, &ts, "dropped")),
                 What::Woken { task, by } => {
                     out.push(instant(*task, &ts, "woken"));
                     if let Some(by) = by
@@ -64,12 +63,20 @@ impl Recording {
                         out.push(arrow("f", *task, &ts, id));
                     }
                 }
-                What::Pending { task } | What::Ready { task } | What::Panicked { task } => {
+                What::Pending { task }
+                | What::Ready { task }
+                | What::Panicked { task }
+                | What::Dropped { task, .. } => {
+                    if let What::Dropped { .. } = event.what {
+                        out.push(instant(*task, &ts, "dropped"));
+                    }
+                    // Python cancels a coroutine by running it: a drop may end a poll.
                     if let Some((from, thread)) = polls[*task].take() {
                         let end = match event.what {
                             What::Pending { .. } => "pending",
                             What::Ready { .. } => "ready",
-                            _ => "panicked",
+                            What::Panicked { .. } => "panicked",
+                            _ => "dropped",
                         };
                         let thread = self.threads.get(thread).map_or("unnamed", String::as_str);
                         out.push(format!(
