@@ -128,6 +128,27 @@ async fn a_panic_is_recorded_and_goes_on() {
     assert!(whats(&recording).contains(&What::Panicked { task: 0 }));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_thread_of_no_runtime_goes_by_the_same_clock() {
+    let ((), recording) = record(async {
+        sleep(Duration::from_secs(7)).await;
+        let (tx, rx) = oneshot::channel();
+        let receiver = async move { rx.await.is_ok() }.traced("receiver");
+        // Sent when the receiver waits for it, so that it is this thread that wakes it.
+        let receiver = tokio::spawn(receiver);
+        yield_now().await;
+        std::thread::spawn(move || tx.send(()))
+            .join()
+            .unwrap()
+            .unwrap();
+        assert!(receiver.await.unwrap());
+    })
+    .await;
+    let woken = |event: &&Event| matches!(event.what, What::Woken { .. });
+    let woken = recording.events.iter().find(woken).unwrap();
+    assert_eq!(woken.at, Duration::from_secs(7));
+}
+
 #[test]
 fn threads_are_told_apart() {
     let runtime = tokio::runtime::Builder::new_multi_thread()

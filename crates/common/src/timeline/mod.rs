@@ -24,8 +24,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 use pin_project_lite::pin_project;
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 pub use recording::{Clock, Event, Recording, What};
@@ -218,6 +220,8 @@ pub(crate) struct Timeline(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     start: Instant,
+    /// Whose clock it is. A thread of no runtime has only the machine's clock.
+    runtime: Option<Handle>,
     log: Mutex<Log>,
 }
 
@@ -236,6 +240,7 @@ impl Timeline {
         };
         Self(Arc::new(Shared {
             start: Instant::now(),
+            runtime: Handle::try_current().ok(),
             log: Mutex::new(Log {
                 recording,
                 threads: Vec::new(),
@@ -327,13 +332,23 @@ impl Timeline {
     fn push_to(&self, log: &mut Log, what: What) {
         let recording = &mut log.recording;
         if recording.events.len() < MOST_EVENTS {
-            recording.events.push(Event {
-                at: self.0.start.elapsed(),
-                what,
-            });
+            let at = self.now();
+            recording.events.push(Event { at, what });
         } else {
             recording.left_out += 1;
         }
+    }
+
+    /// The time since the recording began, by the clock that it began with.
+    fn now(&self) -> Duration {
+        let elsewhere = Handle::try_current().is_err();
+        let _entered = self
+            .0
+            .runtime
+            .as_ref()
+            .filter(|_| elsewhere)
+            .map(Handle::enter);
+        self.0.start.elapsed()
     }
 
     /// The lock is held for one push into a vector, or one copy of it at the end.
