@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{IsTerminal as _, Write as _};
+use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -265,6 +266,7 @@ impl Unopened {
     ///
     /// Ends the program after `--help` (exit code 0) and after a mistake (exit code 2).
     pub async fn begin(self) -> Stage {
+        end_quietly_when_nobody_reads();
         let mut parser = lexopt::Parser::from_env();
         let name = parser
             .bin_name()
@@ -430,6 +432,20 @@ fn open_picture(to: Destination) -> Result<Picture, String> {
             path.display()
         )),
     }
+}
+
+/// `cargo run -p gather | head -n 3` closes the pipe after three lines, and the next `println!`
+/// panics. That is no fault of the lesson: the program ends then, without a word, with the exit
+/// code that a shell gives a program which the signal SIGPIPE has ended.
+fn end_quietly_when_nobody_reads() {
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let message = info.payload_as_str().unwrap_or_default();
+        if message.starts_with("failed printing to stdout") {
+            std::process::exit(141);
+        }
+        usual(info);
+    }));
 }
 
 fn usage_error(name: &str, what: impl Display) -> ! {

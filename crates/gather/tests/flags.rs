@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 fn gather(args: &[&str]) -> Output {
     let mut gather = Command::new(env!("CARGO_BIN_EXE_gather"));
@@ -97,6 +97,21 @@ fn the_timeline_is_plain_text_where_no_terminal_is() {
     assert!(printed.is_ascii(), "{printed}");
     assert!(printed.contains("\nwait(3) |#"), "{printed}");
     assert!(printed.lines().all(|line| line.len() <= 80), "{printed}");
+}
+
+#[test]
+fn a_reader_who_goes_away_is_no_panic() {
+    let mut gather = Command::new(env!("CARGO_BIN_EXE_gather"));
+    let mut gather = gather
+        .arg("--instant")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(gather.stdout.take());
+    let output = gather.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(141));
+    assert_eq!(text(&output.stderr), "");
 }
 
 #[test]
