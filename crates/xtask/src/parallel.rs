@@ -3,11 +3,11 @@
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-/// `work` on each of `all`, on up to two threads a processor. The results are in the order of
+/// `work` on each of `all`, on up to four threads a processor. The results are in the order of
 /// `all`.
 pub(crate) fn map<T: Send, U: Send>(all: Vec<T>, work: impl Fn(T) -> U + Sync) -> Vec<U> {
     let processors = thread::available_parallelism().map_or(2, usize::from);
-    let threads = (processors * 2).min(all.len());
+    let threads = (processors * 4).min(all.len());
     let results = Mutex::new(Vec::with_capacity(all.len()));
     let queue = Mutex::new(all.into_iter().enumerate());
     thread::scope(|scope| {
