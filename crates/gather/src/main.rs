@@ -25,10 +25,15 @@ async fn fetch_data(task: usize) -> String {
     format!("task {task}: 123")
 }
 
+/// The same call, with a row of its own in the timeline.
+fn fetch(task: usize) -> impl Future<Output = String> {
+    fetch_data(task).traced(format!("fetch_data({task})"))
+}
+
 /// All at once. The futures are created first and none has started: only `join_all`, by being
 /// awaited, polls them.
 async fn together(tasks: usize) -> Vec<String> {
-    join_all((0..tasks).map(|task| fetch_data(task).traced(format!("fetch_data({task})")))).await
+    join_all((0..tasks).map(fetch)).await
 }
 
 async fn wait(seconds: u64) -> u64 {
@@ -39,15 +44,15 @@ async fn wait(seconds: u64) -> u64 {
 
 /// Results come back in the order of the inputs, whoever finished first.
 async fn staggered() -> Vec<u64> {
-    join_all([3, 1, 2].map(|seconds| wait(seconds).traced(format!("wait({seconds})")))).await
+    let waits = [3, 1, 2].map(|seconds| wait(seconds).traced(format!("wait({seconds})")));
+    join_all(waits).await
 }
 
 /// The trap: this loop awaits each call before it makes the next one.
 async fn one_by_one(tasks: usize) -> Vec<String> {
     let mut results = Vec::with_capacity(tasks);
     for task in 0..tasks {
-        let result = fetch_data(task).traced(format!("fetch_data({task})")).await;
-        results.push(result);
+        results.push(fetch(task).await);
     }
     results
 }
