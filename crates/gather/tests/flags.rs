@@ -101,15 +101,18 @@ fn the_timeline_is_plain_text_where_no_terminal_is() {
 
 #[test]
 fn a_reader_who_goes_away_is_no_panic() {
+    // Gone before the program begins, so that it meets nobody at its first line.
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
     let mut gather = Command::new(env!("CARGO_BIN_EXE_gather"));
-    let mut gather = gather
+    let output = gather
         .arg("--instant")
-        .stdout(Stdio::piped())
+        .stdout(writer)
         .stderr(Stdio::piped())
         .spawn()
+        .unwrap()
+        .wait_with_output()
         .unwrap();
-    drop(gather.stdout.take());
-    let output = gather.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(141));
     assert_eq!(text(&output.stderr), "");
 }
