@@ -60,7 +60,10 @@ struct Polling {
 pub trait Trace: Future + Sized {
     /// Records the life of this future in a row called `name`, when somebody records.
     ///
-    /// `name` is formatted only then. Rows are named after the call, such as `fetch_data(3)`.
+    /// `name` is formatted only then, and before this returns. Rows are named after the call, such
+    /// as `fetch_data(3)`. With `format_args!` nothing is allocated where nobody records, but it
+    /// is not `Send`: where the future is spawned, put `.traced(…)` into a `let` of its own and
+    /// await that.
     fn traced(self, name: impl Display) -> Traced<Self> {
         let note = Timeline::current().and_then(|timeline| {
             let task = timeline.created(&name)?;
