@@ -59,3 +59,16 @@ pub fn python(modules: &[&str]) -> Option<PathBuf> {
     }
     found
 }
+
+/// Sends the process `id` a signal, such as `INT` or `TERM`. Whether it could be sent.
+///
+/// By the shell, because a small system has no program called `kill`, and every shell has the
+/// command.
+#[cfg(unix)]
+#[must_use]
+pub fn signal(id: u32, name: &str) -> bool {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("kill -{name} {id}")]);
+    shell.stderr(Stdio::null());
+    shell.status().is_ok_and(|status| status.success())
+}

@@ -149,7 +149,8 @@ impl Core {
     }
 
     fn poll(&self, task: &Arc<Task>) {
-        // Before the poll: a wake in the middle of it must queue the task again.
+        // Before the poll: a wake in the middle of it must queue the task again. A swap, because
+        // after a store alone we might not see what the waking thread has written.
         task.queued.swap(false, Ordering::AcqRel);
         // Taken out, for it may spawn others. Not there: it is done, and somebody woke it late.
         let Some(mut spawned) = self.tasks.borrow_mut().remove(&task.id) else {

@@ -46,12 +46,7 @@ impl Program {
 
     /// Sends a signal, such as `INT`.
     fn kill(&self, signal: &str) {
-        let mut kill = Command::new("kill");
-        kill.args([format!("-{signal}"), self.child.id().to_string()]);
-        assert!(
-            kill.status().is_ok_and(|status| status.success()),
-            "{kill:?}"
-        );
+        assert!(common::testing::signal(self.child.id(), signal));
     }
 
     fn end(mut self) -> End {

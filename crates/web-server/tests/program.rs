@@ -50,14 +50,7 @@ impl Program {
 
     #[cfg(unix)]
     fn signal(&self, signal: &str) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(common::testing::signal(self.child.id(), signal));
     }
 
     /// Waits for the end: the exit code, and what it printed since it listens.
@@ -160,7 +153,7 @@ fn what_is_not_finished_in_time_is_cut_and_told() {
     let arguments = ["--port", "0", "--delay", "3600", "--grace", "0.05"];
     let program = Program::start(Command::new(PROGRAM).args(arguments));
     let answer = program.ask();
-    program.signal("-TERM");
+    program.signal("TERM");
     assert_eq!(read(answer), "");
     let (code, output, _) = program.end();
     assert!(output.ends_with("Answered 0, at most 1 at once.\nCut 1: not finished in time.\n"));
@@ -173,14 +166,14 @@ fn asked_twice_it_stops_at_once() {
     let arguments = ["--port", "0", "--delay", "3600", "--grace", "3600"];
     let mut program = Program::start(Command::new(PROGRAM).args(arguments));
     let answer = program.ask();
-    program.signal("-INT");
+    program.signal("INT");
     let mut line = String::new();
     program.output.read_line(&mut line).unwrap();
     assert_eq!(
         line,
         "Stopping: up to 3600 s for requests in flight. Ctrl-C again stops at once.\n"
     );
-    program.signal("-INT");
+    program.signal("INT");
     assert_eq!(read(answer), "");
     let (code, _, errors) = program.end();
     assert_eq!(
@@ -208,7 +201,7 @@ fn it_survives_running_out_of_files() {
     drop(hoard);
     assert!(read(waiting).ends_with("Hello, world!"));
     assert!(read(program.ask()).ends_with("Hello, world!"));
-    program.signal("-TERM");
+    program.signal("TERM");
     assert!(program.child.wait().unwrap().success());
     // Said once a second, not thousands of times.
     errors.read_to_string(&mut said).unwrap();

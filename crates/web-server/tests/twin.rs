@@ -75,8 +75,7 @@ impl Server {
 
     #[cfg(unix)]
     fn terminate(mut self) -> (Option<i32>, String) {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").arg(pid).status().unwrap().success());
+        assert!(common::testing::signal(self.child.id(), "TERM"));
         let mut output = String::new();
         self.output.read_to_string(&mut output).unwrap();
         (self.child.wait().unwrap().code(), output)

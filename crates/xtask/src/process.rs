@@ -147,12 +147,10 @@ impl Running {
     /// If the signal could not be sent.
     #[cfg(unix)]
     pub(crate) fn interrupt(&self) -> Result<(), String> {
-        let status = Command::new("kill")
-            .args(["-INT", &self.child.id().to_string()])
-            .status();
-        match status {
-            Ok(status) if status.success() => Ok(()),
-            _ => Err(format!("{} ended before ^C", self.name)),
+        if common::testing::signal(self.child.id(), "INT") {
+            Ok(())
+        } else {
+            Err(format!("{} ended before ^C", self.name))
         }
     }
 
