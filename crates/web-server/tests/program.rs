@@ -131,7 +131,7 @@ fn it_serves_until_it_is_stopped() {
 #[cfg(unix)]
 #[test]
 fn asked_to_stop_it_answers_what_is_in_flight_and_exits_0() {
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["TERM", "INT"] {
         let program = Program::start(Command::new(PROGRAM).args(["--port", "0", "--delay", "0.2"]));
         let answer = program.ask();
         program.signal(signal);
