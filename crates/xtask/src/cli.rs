@@ -192,6 +192,9 @@ fn check_twins(mut parser: Parser) -> Result<ExitCode, Stop> {
     let mut failed = false;
     for (lesson, verdict) in verdicts {
         println!("{}: {verdict}", lesson.name);
+        if real_time && let Some(why) = twins::virtual_only(lesson) {
+            println!("  - compared on virtual time: {why}");
+        }
         failed |= matches!(verdict, Verdict::Failed(_));
     }
     Ok(ExitCode::from(u8::from(failed)))

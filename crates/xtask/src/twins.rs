@@ -7,6 +7,7 @@
 //! args = ["--tasks", "3"]          # for both
 //! recorder = ["--scene", "together"] # how `cargo xtask timeline` records the Python program
 //! normalise = ["\\d+ bytes"]       # compared by its form
+//! virtual_only = "asyncio …"        # why not in real time, with `--real-time`
 //!
 //! [[package.metadata.twin.differs]]
 //! rust = "the future is [..]"      # "" where only Python prints a line
@@ -60,6 +61,8 @@ pub struct Twin {
     /// What a server is asked: `METHOD PATH [BODY]`.
     #[serde(default)]
     pub requests: Vec<String>,
+    /// Why the two are compared on virtual time even where all others run in real time.
+    pub virtual_only: Option<String>,
     /// What is compared by its form.
     #[serde(default)]
     pub normalise: Vec<String>,
@@ -99,6 +102,7 @@ pub fn check(project: &Project, lesson: &Package, real_time: bool) -> Verdict {
 
 fn compare(project: &Project, lesson: &Package, real_time: bool) -> Result<Verdict, String> {
     let twin = twin_of(lesson)?;
+    let real_time = real_time && twin.virtual_only.is_none();
     let rules = Rules::new(twin.normalise.iter().map(String::as_str))?;
     let Some((rust, python)) = commands(project, lesson, &twin, real_time)? else {
         return Ok(Verdict::Skipped);
@@ -115,6 +119,11 @@ fn compare(project: &Project, lesson: &Package, real_time: bool) -> Result<Verdi
         (rust, python)
     });
     Ok(judge(&rust?, &python?, &twin.differs, &rules))
+}
+
+/// Why a lesson is compared with its twin on virtual time only, if it is.
+pub(crate) fn virtual_only(lesson: &Package) -> Option<String> {
+    twin_of(lesson).ok()?.virtual_only
 }
 
 /// The lessons with these names; without names, all.
