@@ -289,6 +289,10 @@ fn after_interrupt(mut server: Running) -> Result<Vec<String>, String> {
 
 /// There is no Ctrl-C to send to one process alone: it is stopped, and both answered alike.
 #[cfg(not(unix))]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is as the one above, which may fail"
+)]
 fn after_interrupt(_server: Running) -> Result<Vec<String>, String> {
     Ok(Vec::new())
 }
