@@ -31,7 +31,7 @@
 //! | `<!-- varies: REGEX -->` | what matches is compared by its form; `--write` leaves it as it is |
 //! | `<!-- exit: N -->` | the exit code of the last command, if it is not 0 |
 //! | `<!-- replay: background -->` | the command runs on, once it has printed these lines |
-//! | `<!-- replay: real time -->` | without `--instant`; at most five seconds |
+//! | `<!-- replay: real time -->` | without `--instant`; at most fifteen seconds, for a machine under load |
 //! | `<!-- replay: alone -->` | built with the features of its own manifest, as `cargo run -p` does it; for sizes of types. Above a diff: so is the changed copy |
 //! | `<!-- replay: as written -->` | the change above no longer holds |
 //!
