@@ -22,11 +22,24 @@ const USES_OTHER_LESSON: [(&str, &str, &str); 1] = [(
     "a client is shown against a real server",
 )];
 
+const SQLX: &str = "sqlx-core 0.9 uses an earlier version than sqlx-postgres, rcgen or indexmap";
+
 /// Crates of which two versions are compiled, and why there is no way around it.
-const TWO_VERSIONS: [(&str, &str); 2] = [
+const TWO_VERSIONS: [(&str, &str); 10] = [
+    ("base64", SQLX),
+    ("block-buffer", SQLX),
+    ("cpufeatures", SQLX),
+    ("crypto-common", SQLX),
+    ("digest", SQLX),
     (
         "getrandom",
         "ring 0.17 uses version 0.2, tempfile a later one",
+    ),
+    ("hashbrown", SQLX),
+    ("sha2", SQLX),
+    (
+        "syn",
+        "tracing-attributes and pin-project-internal use version 2, tokio-macros a later one",
     ),
     (
         "windows-sys",
