@@ -14,6 +14,7 @@ use crate::process;
 use crate::project::{Project, slashes};
 use crate::recording;
 use crate::replay::Options;
+use crate::slides;
 use crate::tutorials::{self, Kind};
 use crate::twins::{self, Verdict};
 
@@ -32,6 +33,8 @@ cargo xtask timeline NAME [ARGS...]
     Runs a lesson and its Python twin, and draws both timelines, Rust's first.
 cargo xtask draw RECORDING.json [--svg FILE]
     Draws what `--timeline=RECORDING.json` has recorded, of either language.
+cargo xtask slides [--out FOLDER] [FILE...]
+    Makes slides of chapters for a class, one page each, into target/slides.
 cargo xtask help
     Prints this. `cargo doc -p xtask --open` says how a chapter is written.
 
@@ -86,6 +89,7 @@ fn command(mut parser: Parser) -> Result<ExitCode, Stop> {
         "twins" => check_twins(parser),
         "timeline" => timeline(parser),
         "draw" => draw(parser),
+        "slides" => make_slides(parser),
         "help" => {
             print!("{HELP}");
             Ok(ExitCode::SUCCESS)
@@ -219,6 +223,39 @@ fn draw(mut parser: Parser) -> Result<ExitCode, Stop> {
             fs::write(&svg, recording.svg(&title))
                 .map_err(|error| format!("cannot write {}: {error}", svg.display()))?;
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn make_slides(mut parser: Parser) -> Result<ExitCode, Stop> {
+    let project = Project::this()?;
+    let mut out = project.root.join("target/slides");
+    let mut wanted = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("out") => out = parser.value()?.into(),
+            Arg::Value(file) => wanted.push(path_in(&project, Path::new(&file))?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    let chapters = tutorials::chapters(&project)?;
+    for path in &wanted {
+        if !chapters.iter().any(|chapter| chapter.path == *path) {
+            return Err(Stop::Usage(format!("{path} is no chapter")));
+        }
+    }
+    fs::create_dir_all(&out).map_err(|error| format!("cannot make {}: {error}", out.display()))?;
+    for chapter in chapters {
+        if !wanted.is_empty() && !wanted.contains(&chapter.path) {
+            continue;
+        }
+        let file = project.root.join(&chapter.path);
+        let folder = file.parent().unwrap_or(&project.root);
+        let page = slides::html(&chapter, folder)?;
+        let page_file = out.join(file.with_extension("html").file_name().unwrap_or_default());
+        fs::write(&page_file, page)
+            .map_err(|error| format!("cannot write {}: {error}", page_file.display()))?;
+        println!("{}", page_file.display());
     }
     Ok(ExitCode::SUCCESS)
 }

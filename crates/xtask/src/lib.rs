@@ -70,6 +70,7 @@ mod project;
 pub mod recording;
 pub mod replay;
 mod request;
+pub mod slides;
 mod stand_ins;
 pub mod tutorials;
 pub mod twins;

@@ -71,6 +71,20 @@ pub fn documents(project: &Project) -> Result<Vec<Document>, String> {
     paths.into_iter().map(read).collect()
 }
 
+/// The chapters: the files of `tutorials/` whose names begin with a number.
+///
+/// # Errors
+///
+/// If one cannot be read.
+pub fn chapters(project: &Project) -> Result<Vec<Document>, String> {
+    let mut all = documents(project)?;
+    all.retain(|document| {
+        let name = document.path.strip_prefix("tutorials/").unwrap_or_default();
+        name.starts_with(|character: char| character.is_ascii_digit())
+    });
+    Ok(all)
+}
+
 fn find_markdown(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), String> {
     let unreadable = |error| format!("cannot read {}: {error}", folder.display());
     let mut entries: Vec<PathBuf> = Vec::new();
