@@ -1,0 +1,23 @@
+// An await runs the future to its end; the next line runs after it. The order of the lines is
+// the order of what happens.
+
+use std::time::Duration;
+
+use exercises::Log;
+use tokio::time::sleep;
+
+pub async fn save(order: u32, log: &Log) {
+    sleep(Duration::from_secs(2)).await;
+    log.add(format!("order {order} saved"));
+}
+
+pub async fn confirm(order: u32, log: &Log) {
+    sleep(Duration::from_secs(1)).await;
+    log.add(format!("order {order} confirmed"));
+}
+
+pub async fn place_order(order: u32, log: &Log) {
+    save(order, log).await;
+    confirm(order, log).await;
+    log.add(format!("order {order} placed"));
+}

@@ -1,0 +1,21 @@
+// Whoever awaits is itself `async`, and so is whoever needs its value, up to `main`.
+
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+pub async fn fetch(name: &str) -> String {
+    sleep(Duration::from_secs(1)).await;
+    format!("{name} is fine")
+}
+
+pub async fn report(name: &str) -> String {
+    let text = fetch(name).await;
+    format!("[{text}]")
+}
+
+pub async fn summary() -> String {
+    let one = report("one").await;
+    let two = report("two").await;
+    format!("{one} {two}")
+}

@@ -1,0 +1,36 @@
+// misconception: a-limit-for-each-step-limits-all
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::Uri;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::time::timeout;
+
+pub const LIMIT: Duration = Duration::from_millis(500);
+
+pub type HttpClient = Client<HttpConnector, Empty<Bytes>>;
+
+#[derive(Debug, PartialEq)]
+pub enum Failure {
+    TooSlow,
+    /// Refused, reset, or no HTTP.
+    Broken,
+}
+
+pub async fn fetch(client: &HttpClient, url: Uri) -> Result<Bytes, Failure> {
+    let response = timeout(LIMIT, client.get(url)).await;
+    let response = response.map_err(|_| Failure::TooSlow)?;
+    let mut body = response.map_err(|_| Failure::Broken)?.into_body();
+    let mut bytes = Vec::new();
+    loop {
+        let frame = timeout(LIMIT, body.frame()).await;
+        let Some(frame) = frame.map_err(|_| Failure::TooSlow)? else {
+            return Ok(bytes.into());
+        };
+        let frame = frame.map_err(|_| Failure::Broken)?;
+        bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+    }
+}

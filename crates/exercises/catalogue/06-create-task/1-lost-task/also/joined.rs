@@ -1,0 +1,28 @@
+// No tasks: `join_all` waits for all, whatever they give, and `collect` then finds the error.
+
+use std::time::Duration;
+
+use exercises::Log;
+use futures::future::join_all;
+use tokio::time::sleep;
+
+#[derive(Debug)]
+pub struct Letter {
+    pub to: &'static str,
+    pub seconds: u64,
+}
+
+pub async fn send(letter: Letter, log: Log) -> Result<(), String> {
+    sleep(Duration::from_secs(letter.seconds)).await;
+    if !letter.to.contains('@') {
+        return Err(format!("{}: no such address", letter.to));
+    }
+    log.add(format!("{} has it", letter.to));
+    Ok(())
+}
+
+pub async fn send_all(letters: Vec<Letter>, log: &Log) -> Result<usize, String> {
+    let sent = join_all(letters.into_iter().map(|letter| send(letter, log.clone()))).await;
+    let sent: Vec<()> = sent.into_iter().collect::<Result<_, _>>()?;
+    Ok(sent.len())
+}

@@ -1,0 +1,51 @@
+// A task owns what it uses. The shop cannot be moved into three tasks, so each owns an `Arc`, which
+// is one of several owners; with the last one the shop is dropped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use exercises::Log;
+use tokio::task::JoinError;
+use tokio::time::sleep;
+
+/// A connection to the shop. It is closed when it is dropped.
+pub struct Shop {
+    log: Log,
+}
+
+impl Shop {
+    pub fn connect(log: &Log) -> Self {
+        log.add("connected");
+        Self { log: log.clone() }
+    }
+
+    /// Takes a second.
+    pub async fn price(&self, item: String) -> u32 {
+        sleep(Duration::from_secs(1)).await;
+        match item.as_str() {
+            "tea" => 3,
+            "kettle" => 40,
+            _ => 8,
+        }
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.log.add("closed");
+    }
+}
+
+pub async fn bill(shop: Shop, items: Vec<String>) -> Result<u32, JoinError> {
+    let shop = Arc::new(shop);
+    let mut tasks = Vec::new();
+    for item in items {
+        let shop = Arc::clone(&shop);
+        tasks.push(tokio::spawn(async move { shop.price(item).await }));
+    }
+    let mut total = 0;
+    for task in tasks {
+        total += task.await?;
+    }
+    Ok(total)
+}

@@ -1,0 +1,43 @@
+// misconception: results-as-they-finish
+
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+use tokio::time::sleep;
+
+/// A weather station.
+#[derive(Clone, Debug)]
+pub struct Station {
+    pub name: &'static str,
+    pub seconds: u64,
+    pub answer: Result<i32, &'static str>,
+}
+
+/// What the stations say, by their names.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub readings: Vec<(&'static str, i32)>,
+    pub failures: Vec<(&'static str, String)>,
+}
+
+/// The temperature. A station takes some seconds, also to fail.
+pub async fn ask(station: &Station) -> Result<i32, String> {
+    sleep(Duration::from_secs(station.seconds)).await;
+    station.answer.map_err(str::to_owned)
+}
+
+pub async fn ask_all(stations: &[Station]) -> Report {
+    let mut answers: FuturesUnordered<_> = stations
+        .iter()
+        .map(async |station| (station.name, ask(station).await))
+        .collect();
+    let mut report = Report::default();
+    while let Some((name, answer)) = answers.next().await {
+        match answer {
+            Ok(degrees) => report.readings.push((name, degrees)),
+            Err(error) => report.failures.push((name, error)),
+        }
+    }
+    report
+}

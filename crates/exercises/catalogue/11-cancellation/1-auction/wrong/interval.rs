@@ -1,0 +1,25 @@
+// misconception: an-interval-waits-first
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::{interval, sleep};
+
+const OPEN: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// The highest bid; none, if there was none.
+pub async fn auction(mut bids: mpsc::Receiver<u32>) -> Option<u32> {
+    let mut highest = None;
+    let mut closing = interval(OPEN);
+    loop {
+        tokio::select! {
+            bid = bids.recv() => match bid {
+                Some(bid) => highest = highest.max(Some(bid)),
+                None => return highest,
+            },
+            () = sleep(PATIENCE) => return highest,
+            _ = closing.tick() => return highest,
+        }
+    }
+}

@@ -1,0 +1,74 @@
+// The guard is made by the function that takes the place, so that neither is there without the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+/// A charging station with some places. Clones share them.
+#[derive(Clone)]
+pub struct Station(Arc<AtomicU32>);
+
+impl Station {
+    pub fn new(places: u32) -> Self {
+        Self(Arc::new(AtomicU32::new(places)))
+    }
+
+    /// How many places are free.
+    pub fn free(&self) -> u32 {
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Takes a place, if one is free.
+    pub fn take(&self) -> bool {
+        let one_less = |free: u32| free.checked_sub(1);
+        let taken = self
+            .0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_less);
+        taken.is_ok()
+    }
+
+    pub fn give_back(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Car {
+    pub plug_fits: bool,
+    pub minutes: u64,
+}
+
+/// Takes ten seconds.
+async fn connect(car: Car) -> Result<(), &'static str> {
+    sleep(Duration::from_secs(10)).await;
+    if car.plug_fits {
+        Ok(())
+    } else {
+        Err("the plug does not fit")
+    }
+}
+
+/// A place that is taken. To drop it is to give it back.
+struct Place<'a>(&'a Station);
+
+impl<'a> Place<'a> {
+    fn take(station: &'a Station) -> Option<Self> {
+        station.take().then(|| Self(station))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.give_back();
+    }
+}
+
+/// Charges a car; an error, if no place is free or the plug does not fit.
+pub async fn charge(station: &Station, car: Car) -> Result<(), &'static str> {
+    let _place = Place::take(station).ok_or("no place is free")?;
+    connect(car).await?;
+    sleep(Duration::from_mins(car.minutes)).await;
+    Ok(())
+}

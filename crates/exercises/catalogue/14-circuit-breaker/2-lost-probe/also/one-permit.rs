@@ -1,0 +1,78 @@
+// It stays open while the probe is under way; the probe is whoever holds the only permit, which is
+// given back in a `Drop` that somebody else has written.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    Closed,
+    Open { since: Instant },
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Error<E> {
+    /// The service was not called.
+    Refused,
+    Failed(E),
+}
+
+pub struct Breaker {
+    open_for: Duration,
+    state: Mutex<State>,
+    probe: Semaphore,
+}
+
+impl Breaker {
+    pub fn new(open_for: Duration) -> Self {
+        let state = Mutex::new(State::Closed);
+        Self {
+            open_for,
+            state,
+            probe: Semaphore::new(1),
+        }
+    }
+
+    /// Opens at a failure.
+    pub async fn call<T, E>(
+        &self,
+        operation: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error<E>> {
+        let (began, _probe) = self.enter().ok_or(Error::Refused)?;
+        let result = operation.await;
+        self.settle(began, result.is_ok());
+        result.map_err(Error::Failed)
+    }
+
+    /// The state in which a call begins; `None` if it is refused.
+    fn enter(&self) -> Option<(State, Option<SemaphorePermit<'_>>)> {
+        let state = self.lock();
+        match *state {
+            State::Closed => Some((*state, None)),
+            State::Open { since } if since.elapsed() >= self.open_for => {
+                Some((*state, Some(self.probe.try_acquire().ok()?)))
+            }
+            State::Open { .. } => None,
+        }
+    }
+
+    fn settle(&self, began: State, succeeded: bool) {
+        let mut state = self.lock();
+        // A call that began in another state knows nothing of the service as it is now.
+        if *state == began {
+            let since = Instant::now();
+            *state = if succeeded {
+                State::Closed
+            } else {
+                State::Open { since }
+            };
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,44 @@
+// misconception: waiting-is-work
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use exercises::Log;
+use tokio::time::Instant;
+
+struct Watched<'a, F> {
+    name: &'a str,
+    limit: Duration,
+    log: &'a Log,
+    since: Instant,
+    future: Pin<Box<F>>,
+}
+
+impl<F: Future> Future for Watched<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let poll = self.future.as_mut().poll(context);
+        let held = self.since.elapsed();
+        if held >= self.limit {
+            let held = held.as_millis();
+            self.log
+                .add(format!("{} held its thread {held} ms", self.name));
+        }
+        self.since = Instant::now();
+        poll
+    }
+}
+
+/// Gives what `future` gives. `name` is its name in the lines.
+pub async fn watched<F: Future>(name: &str, limit: Duration, log: &Log, future: F) -> F::Output {
+    let watched = Watched {
+        name,
+        limit,
+        log,
+        since: Instant::now(),
+        future: Box::pin(future),
+    };
+    watched.await
+}

@@ -1,0 +1,24 @@
+// misconception: empty-is-the-end
+
+use tokio::sync::mpsc;
+
+pub async fn produce(numbers: Vec<u32>, sender: mpsc::Sender<u32>) {
+    for number in numbers {
+        if sender.send(number).await.is_err() {
+            return;
+        }
+    }
+}
+
+pub async fn sum(lists: Vec<Vec<u32>>) -> u32 {
+    let (sender, mut receiver) = mpsc::channel(2);
+    for numbers in lists {
+        tokio::spawn(produce(numbers, sender.clone()));
+    }
+    tokio::task::yield_now().await;
+    let mut sum = 0;
+    while let Ok(number) = receiver.try_recv() {
+        sum += number;
+    }
+    sum
+}

@@ -1,0 +1,52 @@
+// From account to account                                        fix, chapter 19-sharing
+//
+// Transfers move money between accounts, each under a lock of its own. Two transfers in opposite
+// directions wait for each other for ever, and so may a transfer and `balances`. Mend it: every
+// transfer ends, and is made if the one who pays has enough. Whoever looks with `balances`, at any
+// moment, sees the same sum. Nobody pays more than he has. And a transfer from an account to itself
+// ends too, and changes nothing.
+
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+/// Accounts, with numbers from 0 on.
+pub struct Bank {
+    accounts: Vec<Mutex<u32>>,
+}
+
+impl Bank {
+    pub fn new(balances: &[u32]) -> Self {
+        Self {
+            accounts: balances.iter().map(|&one| Mutex::new(one)).collect(),
+        }
+    }
+
+    /// Moves money, if the one who pays has enough. Whether it did.
+    pub async fn transfer(&self, from: usize, to: usize, amount: u32) -> bool {
+        let mut giver = self.accounts[from].lock().await;
+        if !approve(*giver, amount).await {
+            return false;
+        }
+        let mut taker = self.accounts[to].lock().await;
+        *giver -= amount;
+        *taker += amount;
+        true
+    }
+
+    /// All balances at one moment, in which nobody changes any.
+    pub async fn balances(&self) -> Vec<u32> {
+        let mut all = Vec::new();
+        for account in &self.accounts {
+            all.push(account.lock().await);
+        }
+        all.iter().map(|balance| **balance).collect()
+    }
+}
+
+/// Takes a second, during which nobody else may touch that balance.
+async fn approve(balance: u32, amount: u32) -> bool {
+    sleep(Duration::from_secs(1)).await;
+    amount <= balance
+}
