@@ -27,3 +27,11 @@ twins *names:
 # Lint as CI does
 lint:
     cargo clippy --workspace --all-targets -- -D warnings
+
+# The next exercise, checked on each save
+exercises *command:
+    cargo run --package exercises -- {{command}}
+
+# Slides of the chapters, for a class
+slides *chapters:
+    cargo xtask slides {{chapters}}
