@@ -109,8 +109,8 @@ fn a_hundred_callers_send_one_probe() {
             wrong(
                 "a-lock-makes-one-probe",
                 format!(
-                    "{refused} callers were refused, but not at once: it took up to {} ms, for \
-                     something that they had no part in.",
+                    "{refused} callers were refused, but not at once: the last of them heard of it after \
+                     {} ms. Who is refused has nothing to wait for.",
                     waited.as_millis()
                 ),
             );

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use exercises::{check, same, took, wrong};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
-use super::exercise::{seal, statement};
+use super::exercise::{article, orders, seal, statement};
 
 /// The statement of a customer, how long it took, and whether a task was seen meanwhile.
 async fn watch(customer: u32) -> (String, Duration, bool) {
@@ -31,7 +31,13 @@ fn expected(customer: u32) -> String {
 
 /// How many milliseconds the queries of a customer take, one after the other.
 fn in_a_row(customer: u32) -> u128 {
-    let article = |number| if (17 + number % 10) % 7 == 0 { 20 } else { 10 };
+    let article = |number: u32| {
+        if (17 + number % 10).is_multiple_of(7) {
+            20
+        } else {
+            10
+        }
+    };
     10 + (0..customer).map(article).sum::<u128>()
 }
 
@@ -101,5 +107,27 @@ fn lines_are_in_the_order_of_the_orders() {
                 expected,
             );
         }
+    });
+}
+
+#[test]
+fn the_database_and_the_library_are_as_they_were() {
+    check(async {
+        let ms = Duration::from_millis;
+        let (orders, time) = took(orders(3)).await;
+        same("the number of orders of customer 3", orders.len(), 3);
+        same("the time of `orders`", time, ms(10));
+        let (name, time) = took(article(20)).await;
+        same("article 20", name, "article 20");
+        same("the time of `article(20)`", time, ms(10));
+        let (_, time) = took(article(21)).await;
+        same("the time of `article(21)`", time, ms(20));
+        let start = Instant::now();
+        same(
+            "the seal of \"tea\"",
+            format!("{:08x}", seal("tea")),
+            "b401e629",
+        );
+        same("the time of `seal`", start.elapsed(), ms(30));
     });
 }

@@ -12,7 +12,7 @@ use super::exercise::Cache;
 
 const HALF: Duration = Duration::from_millis(500);
 const IMPATIENT: Duration = Duration::from_millis(300);
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_mins(1);
 
 /// Serves reports: half a second to be heard, half a second to be answered. A report is the number
 /// of the call that brought it.
@@ -127,8 +127,8 @@ fn cities_do_not_wait_for_each_other() {
 }
 
 /// What the one who stays has, when those before him give up.
-fn judge(upstream: &Upstream, stays: Result<(Option<u32>, Duration), tokio::task::JoinError>) {
-    let Ok((report, time)) = stays else {
+async fn judge(upstream: &Upstream, stays: JoinHandle<(Option<u32>, Duration)>) {
+    let Ok((report, time)) = stays.await else {
         wrong(
             "the-first-one-stays",
             "The first caller gave up, and the one who waited for word from him panicked.",
@@ -173,7 +173,7 @@ fn who_stays_loses_nothing_when_the_first_gives_up() {
         let first = caller(&cache, "Oslo", IMPATIENT);
         let others = [(); 2].map(|()| caller(&cache, "Oslo", PATIENT));
         for other in others {
-            judge(&upstream, other.await);
+            judge(&upstream, other).await;
         }
         same("the first one", first.await.ok(), Some((None, IMPATIENT)));
     });
@@ -187,7 +187,7 @@ fn who_stays_loses_nothing_when_one_after_the_other_gives_up() {
         for turn in 1..=3 {
             caller(&cache, "Oslo", turn * IMPATIENT);
         }
-        judge(&upstream, caller(&cache, "Oslo", PATIENT).await);
+        judge(&upstream, caller(&cache, "Oslo", PATIENT)).await;
     });
 }
 

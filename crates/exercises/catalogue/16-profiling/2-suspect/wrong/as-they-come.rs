@@ -23,7 +23,7 @@ pub async fn orders(customer: u32) -> Vec<Order> {
 
 /// Stands in for a query of 10 ms, or of 20 for what is read from a slower disk.
 pub async fn article(number: u32) -> String {
-    let time = if number % 7 == 0 { 20 } else { 10 };
+    let time = if number.is_multiple_of(7) { 20 } else { 10 };
     sleep(Duration::from_millis(time)).await;
     format!("article {number}")
 }

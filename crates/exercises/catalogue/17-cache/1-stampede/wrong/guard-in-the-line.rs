@@ -1,4 +1,4 @@
-// misconception: lock-guards-one-line
+// misconception: a-guard-ends-with-its-call
 
 use std::collections::HashMap;
 use std::sync::Mutex;

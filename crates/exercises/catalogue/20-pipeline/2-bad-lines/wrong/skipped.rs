@@ -1,0 +1,47 @@
+// misconception: bad-lines-are-noise
+
+use std::io;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+#[derive(Debug, Default, PartialEq)]
+pub struct Report {
+    pub lines: usize,
+    pub good: usize,
+    pub bad: usize,
+    /// Of the good ones, in tenths of a degree.
+    pub sum: i64,
+}
+
+/// The temperature in a record, `Oslo;-35`. `None`, if it is none.
+pub fn parse(record: &str) -> Option<i64> {
+    let (station, tenths) = record.split_once(';')?;
+    let is_named = !station.is_empty();
+    tenths.parse().ok().filter(|_| is_named)
+}
+
+/// Sums up `input`, and writes its bad lines to `bad`. Its errors are those of reading and writing.
+pub async fn sum_up(
+    mut input: impl AsyncBufRead + Unpin,
+    mut bad: impl AsyncWrite + Unpin,
+) -> io::Result<Report> {
+    let mut report = Report::default();
+    let mut bytes = Vec::new();
+    while input.read_until(b'\n', &mut bytes).await? > 0 {
+        let line = std::mem::take(&mut bytes);
+        let Ok(text) = std::str::from_utf8(&line) else {
+            continue;
+        };
+        report.lines += 1;
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        if let Some(tenths) = parse(text.strip_suffix('\r').unwrap_or(text)) {
+            report.good += 1;
+            report.sum += tenths;
+        } else {
+            report.bad += 1;
+            bad.write_all(&line).await?;
+        }
+    }
+    bad.flush().await?;
+    Ok(report)
+}
