@@ -15,6 +15,8 @@ pub(crate) struct Catalogue {
     /// The folder of this package: `crates/exercises`.
     pub(crate) package: PathBuf,
     pub(crate) exercises: Vec<Exercise>,
+    /// Folders that have no `exercise.toml` yet.
+    pub(crate) unfinished: Vec<PathBuf>,
     pub(crate) misconceptions: BTreeMap<String, Misconception>,
     /// The concept inventory, in the order in which it is asked.
     pub(crate) questions: Vec<Question>,
@@ -147,9 +149,15 @@ impl Catalogue {
             }
         }
         let mut exercises = Vec::new();
+        let mut unfinished = Vec::new();
         for chapter in folders(&package.join("catalogue"))? {
             for folder in folders(&chapter)? {
-                exercises.push(exercise(&chapter, folder)?);
+                // Somebody is writing it. That stops nobody who does something else.
+                if folder.join("exercise.toml").exists() {
+                    exercises.push(exercise(&chapter, folder)?);
+                } else {
+                    unfinished.push(folder);
+                }
             }
         }
         for (index, exercise) in exercises.iter().enumerate() {
@@ -162,6 +170,7 @@ impl Catalogue {
         Ok(Self {
             package: package.to_owned(),
             exercises,
+            unfinished,
             misconceptions,
             questions: questions
                 .iter()

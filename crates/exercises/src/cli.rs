@@ -97,7 +97,7 @@ pub(crate) fn run() -> Result<ExitCode> {
             }
             let mut proved = verify::verify(&catalogue, &exercises, &scratch.join("verify"))?;
             if words.len() == 1 {
-                proved &= verify::inventory(&catalogue, &scratch.join("inventory"))?;
+                proved &= verify::rest(&catalogue, &scratch.join("inventory"))?;
             }
             return Ok(if proved {
                 ExitCode::SUCCESS

@@ -32,7 +32,12 @@ pub(crate) fn exercise(workshop: &Workshop<'_>, exercise: &Exercise) {
 /// What a check has found.
 pub(crate) fn grade(catalogue: &Catalogue, exercise: &Exercise, grade: &Grade) {
     println!();
-    for warning in grade.warnings.iter().filter(|_| !grade.passed()) {
+    // A stub does not use what its author has yet to write about.
+    let is_unwritten = grade.checks.iter().any(|check| {
+        matches!(&check.result, Outcome::Failed { what, .. } if what.starts_with("Still to do"))
+    });
+    let shows_warnings = !grade.passed() && !is_unwritten;
+    for warning in grade.warnings.iter().filter(|_| shows_warnings) {
         println!("{}", warning.trim_end());
         println!();
     }

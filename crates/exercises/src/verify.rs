@@ -12,13 +12,16 @@ use crate::catalogue::{Catalogue, Exercise};
 use crate::compile::{Bench, Compiled, Variant};
 use crate::grade::{self, Grade, Outcome};
 
-/// Proves the answers of the concept inventory and prints what it finds. Whether all is proved.
+/// Proves what is not an exercise by itself: the answers of the concept inventory, and that no
+/// exercise is half written. Prints what it finds. Whether all is proved.
 ///
 /// # Errors
 ///
 /// If the programs cannot be compiled or run for a reason that lies outside of them.
-pub(crate) fn inventory(catalogue: &Catalogue, scratch: &Path) -> Result<bool> {
-    let problems = crate::inventory::verify(catalogue, scratch)?;
+pub(crate) fn rest(catalogue: &Catalogue, scratch: &Path) -> Result<bool> {
+    let mut problems = crate::inventory::verify(catalogue, scratch)?;
+    let unfinished = catalogue.unfinished.iter();
+    problems.extend(unfinished.map(|folder| format!("{}: no exercise.toml", folder.display())));
     for problem in &problems {
         println!("PROBLEM {problem}");
     }

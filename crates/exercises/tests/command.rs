@@ -361,8 +361,8 @@ fn mistakes_are_one_line() {
             "check needs the name of an exercise; `list` lists them",
         ),
         (
-            &["check", "once"],
-            "there is no exercise \"once\"; is it at-once?",
+            &["check", "at-onc"],
+            "there is no exercise \"at-onc\"; is it at-once?",
         ),
         (
             &["check", "zzz"],
