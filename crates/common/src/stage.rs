@@ -72,6 +72,7 @@ pub struct Unopened {
     about: &'static str,
     flags: Vec<Flag>,
     arguments: Option<(&'static str, &'static str)>,
+    package: Option<&'static str>,
     real_io: bool,
 }
 
@@ -100,6 +101,7 @@ impl Stage {
             about,
             flags: Vec::new(),
             arguments: None,
+            package: None,
             real_io: false,
         }
     }
@@ -246,6 +248,13 @@ impl Unopened {
         self
     }
 
+    /// Says that this is a second program of the lesson `package`, which `--help` then names.
+    #[must_use]
+    pub fn package(mut self, package: &'static str) -> Self {
+        self.package = Some(package);
+        self
+    }
+
     /// Allows arguments that are no flags, such as `.arguments("URL...", "what to fetch")`.
     #[must_use]
     pub fn arguments(mut self, name: &'static str, help: &'static str) -> Self {
@@ -388,8 +397,12 @@ impl Unopened {
             .arguments
             .map(|(a, _)| format!(" [{a}]"))
             .unwrap_or_default();
+        let program = match self.package {
+            Some(package) => format!("{package} --bin {name}"),
+            None => name.to_owned(),
+        };
         let mut help = format!(
-            "{}\n\nUsage: cargo run -p {name} -- [FLAGS]{arguments}\n\n",
+            "{}\n\nUsage: cargo run -p {program} -- [FLAGS]{arguments}\n\n",
             self.about
         );
         for (flag, text) in rows {
@@ -553,6 +566,9 @@ mod tests {
             help.starts_with("Shows something.\n\nUsage: cargo run -p gather -- [FLAGS]\n"),
             "{help}"
         );
+        let second = lesson().package("retry").help("http");
+        let usage = "Usage: cargo run -p retry --bin http -- [FLAGS]\n";
+        assert!(second.contains(usage), "{second}");
         for flag in [
             "--tasks N",
             "--quiet",

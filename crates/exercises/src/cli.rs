@@ -148,7 +148,8 @@ fn check(workshop: &mut Workshop<'_>, exercise: &Exercise) -> Result<ExitCode> {
     say::exercise(workshop, exercise);
     let colour = std::io::IsTerminal::is_terminal(&std::io::stdout());
     let grade = workshop.check(exercise, colour)?;
-    say::grade(workshop.catalogue, exercise, &grade);
+    let begun = workshop.is_begun(exercise)?;
+    say::grade(workshop.catalogue, exercise, &grade, begun);
     Ok(if grade.passed() {
         ExitCode::SUCCESS
     } else {

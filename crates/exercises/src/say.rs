@@ -29,8 +29,9 @@ pub(crate) fn exercise(workshop: &Workshop<'_>, exercise: &Exercise) {
     println!("  open and change: {}", workshop.shown(exercise));
 }
 
-/// What a check has found.
-pub(crate) fn grade(catalogue: &Catalogue, exercise: &Exercise, grade: &Grade) {
+/// What a check has found. While the stub is as it was, no belief is named: it is nobody's yet, and
+/// it would give away what there is to find.
+pub(crate) fn grade(catalogue: &Catalogue, exercise: &Exercise, grade: &Grade, begun: bool) {
     println!();
     // A stub does not use what its author has yet to write about.
     let is_unwritten = grade.checks.iter().any(|check| {
@@ -45,7 +46,7 @@ pub(crate) fn grade(catalogue: &Catalogue, exercise: &Exercise, grade: &Grade) {
         println!("{}", error.trim_end());
         println!();
     }
-    if !grade.errors.is_empty() {
+    if !grade.errors.is_empty() && begun {
         misconceptions(catalogue, grade);
     }
     if !grade.errors.is_empty() {
@@ -67,7 +68,9 @@ pub(crate) fn grade(catalogue: &Catalogue, exercise: &Exercise, grade: &Grade) {
             }
         }
     }
-    misconceptions(catalogue, grade);
+    if begun {
+        misconceptions(catalogue, grade);
+    }
     println!();
     let good = grade
         .checks

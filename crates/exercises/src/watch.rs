@@ -130,7 +130,8 @@ fn begin(workshop: &Workshop<'_>, exercise: &Exercise) {
 fn check(workshop: &mut Workshop<'_>, exercise: &Exercise) -> Result<bool> {
     println!("  checking …");
     let grade = workshop.check(exercise, io::stdout().is_terminal())?;
-    say::grade(workshop.catalogue, exercise, &grade);
+    let begun = workshop.is_begun(exercise)?;
+    say::grade(workshop.catalogue, exercise, &grade, begun);
     if grade.passed() {
         println!("`next` goes on; `solution` compares with ours.");
     } else {

@@ -17,9 +17,9 @@ use xtask::{Package, Project};
 
 /// Lessons that use another lesson, and what that teaches.
 const USES_OTHER_LESSON: [(&str, &str, &str); 1] = [(
-    "api-client",
-    "web-server",
-    "a client is shown against a real server",
+    "database",
+    "frameworks",
+    "the same service passes the same HTTP suite",
 )];
 
 const SQLX: &str = "sqlx-core 0.9 uses an earlier version than sqlx-postgres, rcgen or indexmap";

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> io::Result<()> {
     let stage = Stage::new("Whoever has listened for Ctrl-C once must go on listening.");
-    stage.real_io().begin().await;
+    stage.package("shutdown").real_io().begin().await;
     let moment = Duration::from_millis(300);
     if let Ok(pressed) = timeout(moment, ctrl_c()).await {
         pressed?;

@@ -27,7 +27,7 @@ impl Drop for Tools {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let stage = Stage::new("What main leaves behind when it returns.");
-    stage.real_io().begin().await;
+    stage.package("shutdown").real_io().begin().await;
     tokio::spawn(async {
         let _tools = Tools;
         println!("task: begins");

@@ -22,7 +22,7 @@ impl Drop for Tools {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let stage = Stage::new("Ctrl-C without a handler: nothing is put away.");
-    stage.real_io().begin().await;
+    stage.package("shutdown").real_io().begin().await;
     let _tools = Tools;
     println!("work begins");
     sleep(Duration::from_mins(1)).await; // press Ctrl-C

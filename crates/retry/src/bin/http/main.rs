@@ -138,6 +138,7 @@ async fn all() -> anyhow::Result<()> {
 async fn main() -> ExitCode {
     let stage =
         Stage::new("Real requests to a server that refuses, breaks off, hangs and is busy.")
+            .package("retry")
             .real_io()
             .begin()
             .await;
