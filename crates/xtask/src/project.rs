@@ -305,6 +305,8 @@ impl Project {
             "PYTHONASYNCIODEBUG",
             "PYTHONDEVMODE",
             "PYTHONWARNINGS",
+            "DATABASE_URL",
+            "EXERCISES_PROTOCOL",
             "COLUMNS",
             "CLICOLOR_FORCE",
             "FORCE_COLOR",
