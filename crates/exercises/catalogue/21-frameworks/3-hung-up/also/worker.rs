@@ -1,0 +1,103 @@
+// One task for each connection takes what has to be finished. Its queue outlives the handler.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
+
+#[derive(Default)]
+pub struct Shop {
+    /// What has happened, as `charged 7`.
+    pub events: Mutex<Vec<String>>,
+}
+
+#[derive(Debug)]
+pub struct Declined;
+
+impl Shop {
+    fn note(&self, event: String) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.push(event);
+    }
+
+    async fn price(&self, order: u32) -> u32 {
+        sleep(Duration::from_secs(1)).await;
+        self.note(format!("priced {order}"));
+        100 * order
+    }
+
+    /// The bank has booked it half a second before its answer is here.
+    async fn charge(&self, order: u32, cents: u32) -> Result<(), Declined> {
+        sleep(Duration::from_millis(500)).await;
+        if cents > 5000 {
+            return Err(Declined);
+        }
+        self.note(format!("charged {order}"));
+        sleep(Duration::from_millis(500)).await;
+        Ok(())
+    }
+
+    async fn store(&self, order: u32) {
+        sleep(Duration::from_secs(1)).await;
+        self.note(format!("stored {order}"));
+    }
+}
+
+type Sale = (u32, u32, oneshot::Sender<StatusCode>);
+
+async fn sell(shop: Arc<Shop>, mut sales: mpsc::UnboundedReceiver<Sale>) {
+    while let Some((order, cents, tell)) = sales.recv().await {
+        let status = match shop.charge(order, cents).await {
+            Ok(()) => {
+                shop.store(order).await;
+                StatusCode::CREATED
+            }
+            Err(Declined) => StatusCode::PAYMENT_REQUIRED,
+        };
+        // Fails if the client has gone.
+        let _ = tell.send(status);
+    }
+}
+
+async fn buy(order: u32, shop: &Shop, counter: &mpsc::UnboundedSender<Sale>) -> StatusCode {
+    let cents = shop.price(order).await;
+    let (tell, told) = oneshot::channel();
+    // Fails if the worker has panicked; then `told` fails as well.
+    let _ = counter.send((order, cents, tell));
+    told.await.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    shop: &Shop,
+    counter: &mpsc::UnboundedSender<Sale>,
+) -> Response<Full<Bytes>> {
+    let order = request.uri().path().trim_start_matches('/').parse();
+    let status = match order {
+        Ok(order) => buy(order, shop, counter).await,
+        Err(_) => StatusCode::NOT_FOUND,
+    };
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+pub async fn serve(io: impl AsyncRead + AsyncWrite + Unpin, shop: Arc<Shop>) {
+    let (counter, sales) = mpsc::unbounded_channel();
+    tokio::spawn(sell(Arc::clone(&shop), sales));
+    let service =
+        service_fn(async |request| Ok::<_, Infallible>(answer(request, &shop, &counter).await));
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(io), service);
+    // A client that leaves is no error of ours.
+    let _ = connection.await;
+}

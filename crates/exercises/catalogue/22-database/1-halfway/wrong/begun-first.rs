@@ -1,0 +1,76 @@
+// misconception: the-guard-may-come-later
+
+use tokio::sync::{mpsc, oneshot};
+
+/// What the database can be told. Outside of a transaction, `Add` is committed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statement {
+    Begin,
+    /// Refused if the account had less than nothing afterwards.
+    Add {
+        account: usize,
+        amount: i64,
+    },
+    Commit,
+    Rollback,
+}
+
+pub type Answer = Result<(), &'static str>;
+
+/// A connection. Clones are the same connection.
+#[derive(Clone)]
+pub struct Connection {
+    queue: mpsc::UnboundedSender<(Statement, oneshot::Sender<Answer>)>,
+}
+
+impl Connection {
+    pub fn new(queue: mpsc::UnboundedSender<(Statement, oneshot::Sender<Answer>)>) -> Self {
+        Self { queue }
+    }
+
+    /// Puts a statement into the queue. The database executes what is there in its order, whether
+    /// or not anybody awaits the answer.
+    pub fn send(&self, statement: Statement) -> oneshot::Receiver<Answer> {
+        let (sender, answer) = oneshot::channel();
+        // Without a database, the answer is the error of a sender that is gone.
+        let _ = self.queue.send((statement, sender));
+        answer
+    }
+
+    pub async fn execute(&self, statement: Statement) -> Answer {
+        let answer = self.send(statement);
+        answer.await.unwrap_or(Err("the database is gone"))
+    }
+}
+
+fn add(account: usize, amount: i64) -> Statement {
+    Statement::Add { account, amount }
+}
+
+/// A transaction that has begun.
+struct Transaction<'a> {
+    connection: &'a Connection,
+    open: bool,
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            let _ = self.connection.send(Statement::Rollback);
+        }
+    }
+}
+
+/// Moves money, both halves or neither; an error, if there is not enough of it.
+pub async fn transfer(connection: &Connection, from: usize, to: usize, amount: i64) -> Answer {
+    connection.execute(Statement::Begin).await?;
+    let mut transaction = Transaction {
+        connection,
+        open: true,
+    };
+    connection.execute(add(to, amount)).await?;
+    connection.execute(add(from, -amount)).await?;
+    connection.execute(Statement::Commit).await?;
+    transaction.open = false;
+    Ok(())
+}

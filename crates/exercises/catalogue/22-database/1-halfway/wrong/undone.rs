@@ -1,0 +1,59 @@
+// misconception: undo-is-a-rollback
+
+use tokio::sync::{mpsc, oneshot};
+
+/// What the database can be told. Outside of a transaction, `Add` is committed at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Statement {
+    Begin,
+    /// Refused if the account had less than nothing afterwards.
+    Add {
+        account: usize,
+        amount: i64,
+    },
+    Commit,
+    Rollback,
+}
+
+pub type Answer = Result<(), &'static str>;
+
+/// A connection. Clones are the same connection.
+#[derive(Clone)]
+pub struct Connection {
+    queue: mpsc::UnboundedSender<(Statement, oneshot::Sender<Answer>)>,
+}
+
+impl Connection {
+    pub fn new(queue: mpsc::UnboundedSender<(Statement, oneshot::Sender<Answer>)>) -> Self {
+        Self { queue }
+    }
+
+    /// Puts a statement into the queue. The database executes what is there in its order, whether
+    /// or not anybody awaits the answer.
+    pub fn send(&self, statement: Statement) -> oneshot::Receiver<Answer> {
+        let (sender, answer) = oneshot::channel();
+        // Without a database, the answer is the error of a sender that is gone.
+        let _ = self.queue.send((statement, sender));
+        answer
+    }
+
+    pub async fn execute(&self, statement: Statement) -> Answer {
+        let answer = self.send(statement);
+        answer.await.unwrap_or(Err("the database is gone"))
+    }
+}
+
+fn add(account: usize, amount: i64) -> Statement {
+    Statement::Add { account, amount }
+}
+
+/// Moves money, both halves or neither; an error, if there is not enough of it.
+pub async fn transfer(connection: &Connection, from: usize, to: usize, amount: i64) -> Answer {
+    // No transaction, and so none that stays open. What has gone wrong is undone.
+    connection.execute(add(from, -amount)).await?;
+    if let Err(error) = connection.execute(add(to, amount)).await {
+        connection.execute(add(from, amount)).await?;
+        return Err(error);
+    }
+    Ok(())
+}
