@@ -26,7 +26,8 @@ cargo xtask tutorials [--write] [--real-time] [FILE...]
     print, changes, pictures, links. Says file, line and what is not so.
     --write      rewrites what has changed, where a machine can know the truth
     --real-time  as a reader has it: sleeps take their time, and each lesson is
-                 built alone
+                 built alone; a lesson whose manifest says `virtual_only` stays
+                 in virtual time
 cargo xtask twins [--real-time] [NAME...]
     Runs each lesson and its Python twin, and compares what they print.
 cargo xtask timeline NAME [ARGS...]

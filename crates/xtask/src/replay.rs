@@ -13,6 +13,7 @@ use crate::markdown::{Block, Document, Item};
 use crate::patch;
 use crate::process::{Next, Output, Running};
 use crate::project::{Package, Project};
+use crate::twins;
 
 /// How long a command may take.
 pub(crate) const LIMIT: Duration = Duration::from_mins(1);
@@ -150,6 +151,17 @@ struct Background {
 }
 
 impl Session<'_> {
+    /// Whether the lesson of this chapter prints what only virtual time makes the same each time.
+    /// Its manifest says so, and why.
+    fn is_virtual_only(&self) -> bool {
+        let file = self.document.path.rsplit('/').next().unwrap_or_default();
+        let name = file
+            .strip_suffix(".md")
+            .and_then(|file| file.split_once('-'));
+        let lesson = name.and_then(|(_, name)| self.project.package(name).ok());
+        lesson.is_some_and(|lesson| twins::virtual_only(lesson).is_some())
+    }
+
     fn problem(&mut self, line: usize, message: String) {
         let problem = Problem::new(&self.document.path, line, message);
         self.findings.problems.push(problem);
@@ -283,7 +295,7 @@ impl Session<'_> {
     /// Runs a step. What it prints reads as in the chapter.
     fn run(&mut self, step: &Step, replay: &Replay, rules: &Rules) -> Result<Output, Stop> {
         let mode = Mode {
-            real_time: replay.mode.real_time || self.options.real_time,
+            real_time: replay.mode.real_time || self.options.real_time && !self.is_virtual_only(),
             alone: replay.mode.alone || self.options.real_time,
         };
         if self.absent {

@@ -7,7 +7,7 @@
 //! args = ["--tasks", "3"]          # for both
 //! recorder = ["--scene", "together"] # how `cargo xtask timeline` records the Python program
 //! normalise = ["\\d+ bytes"]       # compared by its form
-//! virtual_only = "asyncio …"        # why not in real time, with `--real-time`
+//! virtual_only = "asyncio …"        # why not in real time, with `--real-time`; nor its chapter
 //!
 //! [[package.metadata.twin.differs]]
 //! rust = "the future is [..]"      # "" where only Python prints a line
