@@ -31,8 +31,8 @@ pub(crate) struct Options {
     pub(crate) bad: Option<String>,
     /// How many pages the report lists.
     pub(crate) top: usize,
-    /// How many chunks are parsed at the same time. Two for each core keep all cores busy: one that
-    /// is done keeps its place until those before it are done.
+    /// How many chunks are parsed at the same time. More than one for each core: one that is done
+    /// keeps its place until those before it are done.
     pub(crate) jobs: usize,
     /// How many lookups are under way at the same time.
     pub(crate) lookups: usize,
