@@ -221,6 +221,50 @@ fn the_top_level_is_tidy() {
     holds("the top level holds what is known", &broken);
 }
 
+/// Both tables of the chapters are written by hand, for two kinds of readers.
+#[test]
+fn the_tables_name_every_chapter() {
+    let chapters = tutorials::chapters(&project()).unwrap();
+    assert!(chapters.len() > 10);
+    let tables = [("README.md", "tutorials/"), ("tutorials/README.md", "")];
+    let mut broken = Vec::new();
+    for (table, folder) in tables {
+        let text = read(table);
+        for chapter in &chapters {
+            let name = chapter.path.trim_start_matches("tutorials/");
+            let link = format!("]({folder}{name}) |");
+            if !text.contains(&link) {
+                broken.push(format!("{table} has no row for {name}"));
+            }
+        }
+    }
+    holds("the tables name every chapter", &broken);
+}
+
+/// Otherwise its `--help` shows a command that does not run it.
+#[test]
+fn second_programs_name_their_package() {
+    let mut broken = Vec::new();
+    for package in project().packages {
+        let folder = root().join(&package.folder).join("src/bin");
+        let Ok(entries) = fs::read_dir(folder) else {
+            continue;
+        };
+        for entry in entries {
+            let mut file = entry.unwrap().path();
+            if file.is_dir() {
+                file.push("main.rs");
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            let named = format!(".package(\"{}\")", package.name);
+            if text.contains("Stage::new") && !text.contains(&named) {
+                broken.push(format!("{}: {named}", file.display()));
+            }
+        }
+    }
+    holds("a second program names its package", &broken);
+}
+
 /// The first thing that a learner waits for.
 #[test]
 fn the_gather_lesson_compiles_few_crates() {

@@ -113,6 +113,7 @@ async fn keeps_it(pool: Pool) {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let stage = Stage::new("Six handlers share a pool of connections.")
+        .package("database")
         .option("--connections", "N", "in the pool (default 2)")
         .begin()
         .await;

@@ -27,6 +27,7 @@ const STEPS: &str = "bytes | hyper | graceful | timeout | queue | axum";
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let stage = Stage::new("From bytes on a socket to axum, one layer at a time.")
+        .package("frameworks")
         .arguments(STEPS, "one of the steps; all, if none is named")
         .begin()
         .await;
