@@ -4,6 +4,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+#[cfg(feature = "browser")]
+pub mod browser;
+
 /// Says on standard error that something is not checked, and why.
 ///
 /// The line is seen although the test harness captures what a passing test prints.

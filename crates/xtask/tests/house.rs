@@ -25,12 +25,16 @@ const USES_OTHER_LESSON: [(&str, &str, &str); 1] = [(
 const SQLX: &str = "sqlx-core 0.9 uses an earlier version than sqlx-postgres, rcgen or indexmap";
 
 /// Crates of which two versions are compiled, and why there is no way around it.
-const TWO_VERSIONS: [(&str, &str); 10] = [
+const TWO_VERSIONS: [(&str, &str); 11] = [
     ("base64", SQLX),
     ("block-buffer", SQLX),
     ("cpufeatures", SQLX),
     ("crypto-common", SQLX),
     ("digest", SQLX),
+    (
+        "flume",
+        "rumqttc 0.25 uses version 0.11, sqlx-sqlite a later one",
+    ),
     (
         "getrandom",
         "ring 0.17 uses version 0.2, tempfile a later one",
