@@ -4,7 +4,7 @@ use crate::findings::{Findings, Problem};
 use crate::markdown::{Document, Heading};
 
 /// The comments that the checks understand.
-const DIRECTIVES: [&str; 4] = ["exit", "picture", "replay", "varies"];
+const DIRECTIVES: [&str; 5] = ["exit", "picture", "replay", "screenshot", "varies"];
 
 /// Checks the form of a chapter.
 #[must_use]
@@ -25,7 +25,7 @@ pub fn check(document: &Document) -> Findings {
         directives.filter(move |directive| heard(&directive.name))
     });
     let of_images = document.images.iter().flat_map(|image| {
-        let known = |name: &str| name == "picture" || name == "varies";
+        let known = |name: &str| ["picture", "screenshot", "varies"].contains(&name);
         let directives = image.directives.iter();
         directives.filter(move |directive| known(&directive.name))
     });

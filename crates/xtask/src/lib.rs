@@ -46,7 +46,8 @@
 //!
 //! **Pictures.** `<!-- picture: COMMAND -->` directly above `![what it shows](pictures/NAME.svg)`,
 //! once for each picture. The command has `--timeline=tutorials/pictures/NAME.svg`, also where it
-//! is the recorder of Python.
+//! is the recorder of Python. A screenshot is a `.png`: `<!-- screenshot: FILE -->` above it names
+//! the test that takes it, in a browser and with `WRITE_SCREENSHOTS=1`.
 
 mod build;
 pub mod cli;

@@ -1,6 +1,6 @@
 //! Pictures: each is drawn from a run, by the command that stands above it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -31,6 +31,7 @@ pub fn check(project: &Project, documents: &[Document], orphans: bool) -> Findin
     let mut findings = Findings::default();
     let mut drawings: BTreeMap<String, Drawing<'_>> = BTreeMap::new();
     let mut uses: BTreeMap<String, (&Document, &Image)> = BTreeMap::new();
+    let mut shown: BTreeSet<String> = BTreeSet::new();
     for document in documents {
         for image in &document.images {
             if links::is_remote(&image.target) {
@@ -49,13 +50,21 @@ pub fn check(project: &Project, documents: &[Document], orphans: bool) -> Findin
                 continue;
             };
             let extension = Path::new(&path).extension();
+            if extension.is_some_and(|extension| extension == "png") {
+                shown.insert(path.clone());
+                if let Err(message) = screenshot(project, &path, image) {
+                    wrong(message);
+                }
+                continue;
+            }
             if extension.is_none_or(|extension| extension != "svg") {
                 wrong(format!(
-                    "{} is no .svg: pictures are drawn from runs",
+                    "{} is no .svg and no .png: pictures are drawn from runs",
                     image.target
                 ));
                 continue;
             }
+            shown.insert(path.clone());
             uses.entry(path.clone()).or_insert((document, image));
             let directives = image.directives.iter();
             for directive in directives.filter(|directive| directive.name == "picture") {
@@ -97,11 +106,42 @@ pub fn check(project: &Project, documents: &[Document], orphans: bool) -> Findin
         findings.problems.extend(
             pictures(project)
                 .into_iter()
-                .filter(|path| !uses.contains_key(path))
+                .filter(|path| !shown.contains(path))
                 .map(|path| Problem::new(path, 1, "no chapter shows this picture")),
         );
     }
     findings
+}
+
+/// A picture of a page cannot be compared byte by byte: fonts differ. It is taken by a test in a
+/// browser, which `<!-- screenshot: FILE -->` names, and which takes it again with
+/// `WRITE_SCREENSHOTS=1`.
+fn screenshot(project: &Project, path: &str, image: &Image) -> Result<(), String> {
+    const LARGEST: u64 = 64 * 1024;
+    let mut directives = image.directives.iter();
+    let test = directives
+        .find(|directive| directive.name == "screenshot")
+        .ok_or_else(|| {
+            format!(
+                "nothing says which test takes {path}: put `<!-- screenshot: FILE -->` on the line \
+                 above"
+            )
+        })?;
+    let test = &test.value;
+    let text = fs::read_to_string(project.root.join(test))
+        .map_err(|error| format!("{test} cannot be read: {error}"))?;
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if !text.contains("WRITE_SCREENSHOTS") || !text.contains(&format!("\"{name}\"")) {
+        return Err(format!("{test} does not take {name}"));
+    }
+    match fs::metadata(project.root.join(path)) {
+        Err(error) => Err(format!("{path}: {error}")),
+        Ok(file) if file.len() > LARGEST => Err(format!(
+            "{path} has {} bytes; at most {LARGEST} are cheap enough for who clones this",
+            file.len()
+        )),
+        Ok(_) => Ok(()),
+    }
 }
 
 /// All files in the folder of pictures, from the repository root.

@@ -198,6 +198,11 @@ fn pictures_without_words_without_a_command_and_without_a_chapter_are_reported()
             "tutorials/wrong.md:44: nothing says how tutorials/pictures/other.svg is drawn: put \
              `<!-- picture: COMMAND -->` on the line above",
             "tutorials/wrong.md:47: tutorials/pictures/missing.svg is missing",
+            "tutorials/wrong.md:81: nothing says which test takes tutorials/pictures/page.png: put \
+             `<!-- screenshot: FILE -->` on the line above",
+            "tutorials/wrong.md:84: crates/hello/src/main.rs does not take page.png",
+            "tutorials/wrong.md:86: pictures/page.jpg is no .svg and no .png: pictures are drawn \
+             from runs",
         ]
     );
 }
