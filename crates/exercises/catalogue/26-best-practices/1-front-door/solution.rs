@@ -1,0 +1,29 @@
+// Who is inside has a permit, whether he works or waits; nobody waits for that one. Permits go back
+// in their `Drop`, so a place cannot get lost when a future is dropped.
+
+use tokio::sync::Semaphore;
+
+/// So many wait already. Try again later.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Busy;
+
+pub struct Door {
+    places: Semaphore,
+    workers: Semaphore,
+}
+
+impl Door {
+    pub fn new(workers: usize, waiting: usize) -> Self {
+        Self {
+            places: Semaphore::new(workers + waiting),
+            workers: Semaphore::new(workers),
+        }
+    }
+
+    /// Does `work` when a worker is free.
+    pub async fn serve<T>(&self, work: impl Future<Output = T>) -> Result<T, Busy> {
+        let _place = self.places.try_acquire().map_err(|_| Busy)?;
+        let _worker = self.workers.acquire().await.map_err(|_| Busy)?;
+        Ok(work.await)
+    }
+}

@@ -1,0 +1,30 @@
+// misconception: late-is-after-the-deadline
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+/// What a call takes, as a rule.
+pub const USUAL: Duration = Duration::from_secs(1);
+
+/// It cannot be done in time.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Late;
+
+/// `call` asks the service of this name, and says until when its answer is waited for.
+pub async fn page(
+    call: impl AsyncFn(&'static str, Instant) -> String,
+    deadline: Instant,
+) -> Result<Vec<String>, Late> {
+    let all = async {
+        let mut parts = Vec::new();
+        for name in ["user", "basket", "prices"] {
+            if Instant::now() >= deadline {
+                return Err(Late);
+            }
+            parts.push(call(name, deadline).await);
+        }
+        Ok(parts)
+    };
+    timeout_at(deadline, all).await.unwrap_or(Err(Late))
+}
