@@ -13,6 +13,7 @@
 
 mod compare;
 
+use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -101,7 +102,7 @@ async fn serve(which: &str, port: u16, options: Options, stage: &Stage) -> Resul
     if stage.is_on("--log") {
         tracing_subscriber::fmt()
             .with_max_level(tracing::Level::DEBUG)
-            .with_writer(std::io::stderr)
+            .with_writer(io::stderr)
             .init();
     }
     let listener = TcpListener::bind(("127.0.0.1", port)).await;
@@ -109,10 +110,12 @@ async fn serve(which: &str, port: u16, options: Options, stage: &Stage) -> Resul
         format!("cannot listen on port {port}: {error}; choose another with --port")
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    // Before the line that says it is up: who reads it may press Ctrl-C at once.
+    let shutdown = asked_to_stop()?;
     println!("Listening on http://{address}");
     match which {
-        "hyper" => bare::serve(listener, options, asked_to_stop()).await,
-        _ => with_axum::serve(listener, options, asked_to_stop()).await,
+        "hyper" => bare::serve(listener, options, shutdown).await,
+        _ => with_axum::serve(listener, options, shutdown).await,
     }
     println!("Stopped.");
     Ok(())
@@ -134,33 +137,56 @@ async fn compare(stage: &Stage) -> Result<(), String> {
     compare::run(&kinds, measured).await
 }
 
-/// Completes with Ctrl-C, and with SIGTERM, which `kill`, systemd and docker send. The next one ends
-/// the program at once.
-async fn asked_to_stop() {
-    stop_signal().await;
-    tokio::spawn(async {
-        stop_signal().await;
-        eprintln!("frameworks: stopped at once; what was in flight is lost");
-        std::process::exit(130);
-    });
+/// Listens from now on, and completes with the first signal. The next one ends the program at once.
+fn asked_to_stop() -> Result<impl Future<Output = ()>, String> {
+    let listening = StopSignals::listen();
+    let mut stop = listening.map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
+    Ok(async move {
+        stop.next().await;
+        tokio::spawn(async move {
+            stop.next().await;
+            eprintln!("frameworks: stopped at once; what was in flight is lost");
+            std::process::exit(130);
+        });
+    })
+}
+
+/// Ctrl-C, and SIGTERM, which `kill`, systemd and docker send.
+#[cfg(unix)]
+struct StopSignals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminate = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminate) => terminate.recv().await,
-            Err(_) => std::future::pending().await,
+impl StopSignals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate => {}
     }
 }
 
-#[cfg(not(unix))]
-async fn stop_signal() {
-    let _ = tokio::signal::ctrl_c().await;
+/// Ctrl-C. Windows has no SIGTERM.
+#[cfg(windows)]
+struct StopSignals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl StopSignals {
+    fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }
