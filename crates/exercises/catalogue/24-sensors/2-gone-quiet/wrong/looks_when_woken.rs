@@ -1,0 +1,42 @@
+// misconception: looking-at-the-clock-is-a-timer
+
+use std::time::Duration;
+
+use futures::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::codec::{Framed, LinesCodec};
+
+#[derive(Debug, PartialEq)]
+pub enum Why {
+    Closed,
+    Silent,
+}
+
+pub async fn attend(
+    device: impl AsyncRead + AsyncWrite + Unpin,
+    every: Duration,
+    mut commands: mpsc::Receiver<String>,
+    mut take: impl FnMut(String),
+) -> Why {
+    let mut device = Framed::new(device, LinesCodec::new_with_max_length(4096));
+    let mut heard = Instant::now();
+    while heard.elapsed() < 3 * every {
+        tokio::select! {
+            line = device.next() => match line {
+                Some(Ok(reading)) => {
+                    heard = Instant::now();
+                    take(reading);
+                }
+                Some(Err(_)) | None => return Why::Closed,
+            },
+            Some(command) = commands.recv() => {
+                if device.send(command).await.is_err() {
+                    return Why::Closed;
+                }
+            }
+        }
+    }
+    Why::Silent
+}
