@@ -1,0 +1,36 @@
+// misconception: full-may-be-dropped
+
+use futures::SinkExt as _;
+use tokio::io::DuplexStream;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+pub type Member = WebSocketStream<DuplexStream>;
+
+pub const KEPT: usize = 128;
+
+pub async fn fan_out(mut said: mpsc::Receiver<String>, members: Vec<Member>) {
+    let mut writers = JoinSet::new();
+    let mut queues = Vec::new();
+    for mut member in members {
+        let (queue, mut texts) = mpsc::channel(KEPT);
+        queues.push(queue);
+        writers.spawn(async move {
+            while let Some(text) = texts.recv().await {
+                if member.send(Message::text(text)).await.is_err() {
+                    return;
+                }
+            }
+            let _ = member.close(None).await;
+        });
+    }
+    while let Some(text) = said.recv().await {
+        for queue in &queues {
+            let _ = queue.try_send(text.clone());
+        }
+    }
+    drop(queues);
+    while writers.join_next().await.is_some() {}
+}

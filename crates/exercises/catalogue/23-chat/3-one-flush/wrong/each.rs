@@ -1,0 +1,23 @@
+// misconception: send-only-queues
+
+use futures::SinkExt as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+pub async fn write<S>(
+    mut texts: mpsc::Receiver<String>,
+    mut socket: WebSocketStream<S>,
+) -> tungstenite::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(text) = texts.recv().await {
+        socket.send(Message::text(text)).await?;
+        while let Ok(text) = texts.try_recv() {
+            socket.send(Message::text(text)).await?;
+        }
+    }
+    socket.close(None).await
+}

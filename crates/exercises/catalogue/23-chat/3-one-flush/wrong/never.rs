@@ -1,0 +1,20 @@
+// misconception: feed-writes-in-the-end
+
+use futures::SinkExt as _;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::{self, Message};
+
+pub async fn write<S>(
+    mut texts: mpsc::Receiver<String>,
+    mut socket: WebSocketStream<S>,
+) -> tungstenite::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(text) = texts.recv().await {
+        socket.feed(Message::text(text)).await?;
+    }
+    socket.close(None).await
+}
