@@ -1,0 +1,2 @@
+-- This process stops.
+sweep(ARGV[1])
