@@ -19,7 +19,7 @@ PAGE = Path(__file__).parent / "src" / "page"
 CONTENT = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
 MOST_CLIENTS = 1000
 ALIVE = 15  # seconds
-PATIENCE = 60  # seconds for one update
+PATIENCE = 60  # seconds for one write
 SEND_BUFFER = 32 * 1024
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -147,7 +147,7 @@ async def events(request):
     bell = asyncio.Event()
     hub.bells.add(bell)
     try:
-        await response.write(b"retry: 1000\n\n")
+        await write(response, "retry: 1000\n\n")
         await stream(response, hub, bell, names, seen, request.app[rate_key])
     except ConnectionResetError:
         pass  # the browser has left; a write is what finds out
@@ -166,19 +166,23 @@ async def stream(response, hub, bell, names, seen, rate):
         news = [frame("alert", alert) for alert in hub.alerts(seen, names)] if seen >= 0 else []
         name = "update" if seen >= 0 else "snapshot"
         news.append(frame(name, hub.view(seen, names), f"{hub.epoch}-{number}"))
-        async with asyncio.timeout(PATIENCE):
-            await response.write("".join(news).encode())  # waits here while the browser does not read
+        await write(response, "".join(news))  # waits here while the browser does not read
         seen = number
         if ended:
-            return await response.write(frame("end", {}).encode())
+            return await write(response, frame("end", {}))
         if hub.stopping:
-            return await response.write(frame("bye", {}).encode())
+            return await write(response, frame("bye", {}))
         await asyncio.sleep(1 / rate)
         while not bell.is_set():
             try:
                 await asyncio.wait_for(bell.wait(), ALIVE)
             except TimeoutError:
-                await response.write(b": alive\n\n")
+                await write(response, ": alive\n\n")
+
+
+async def write(response, text):
+    async with asyncio.timeout(PATIENCE):
+        await response.write(text.encode())
 
 
 def frame(event, data, number=None):

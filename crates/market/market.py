@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from trades import HEADER, UNIT, Replay, exchange
 
 KEPT = 120  # closed bars of a symbol
-MOVE, MOVE_WINDOW = 2, 60_000  # percent, milliseconds
+MOVE, MOVE_WINDOW = 2, 60_000  # percent, milliseconds (or one bar, where that is longer)
 SPIKE = 4  # times the average volume
 
 
@@ -163,7 +163,8 @@ class Market:
             self.on_bar(symbol, bar)
 
     def look_for_move(self, symbol, bar):
-        oldest = bar.start + self.bar - MOVE_WINDOW
+        window = max(MOVE_WINDOW, self.bar)
+        oldest = bar.start + self.bar - window
         base = next(each.open for each in symbol.closed if each.start >= oldest or each is bar)
         by = bar.close - base
         # Off only below half of it, or it would be told again at each flicker.
@@ -171,7 +172,8 @@ class Market:
         if is_moving and not symbol.is_moving:
             verb, direction = ("rose", "up") if by > 0 else ("fell", "down")
             percent = divide(abs(by) * 10_000, base)
-            text = f"{verb} {percent // 100}.{percent % 100:02} % in {MOVE_WINDOW // 1000} s, to {show(bar.close)}"
+            seconds = show_volume(window * 10)  # it writes 1/10000, without zeros that say nothing
+            text = f"{verb} {percent // 100}.{percent % 100:02} % in {seconds} s, to {show(bar.close)}"
             self.alert(symbol, bar, "move", direction, text)
         symbol.is_moving = is_moving
 
@@ -312,13 +314,15 @@ def main():
     add("--trades", type=between(1, 1_000_000_000, int), metavar="N", help="the exchange ends after N trades")
     add("--seed", type=between(0, 2**64 - 1, int), default=7, metavar="S")
     add("--speed", type=speed, metavar="X", help="times real time, or max")
-    add("--bar", type=between(0.1, 86_400), default=5, metavar="SECONDS")
+    add("--bar", type=between(0.5, 86_400), default=5, metavar="SECONDS")
     add("--lateness", type=between(0, 3600), default=2, metavar="SECONDS")
     add("--bars", type=bars, default=2, metavar="N", help="bars of each symbol to report, or all")
     add("--rate", type=between(1, 1000, int), default=10, metavar="N", help="updates a second for a client")
     add("--head-start", type=between(0, 86_400), metavar="SECONDS", help="of the market, at once")
     add("--port", type=between(0, 65_535, int), default=8080)
     flags = parser.parse_intermixed_args()
+    if flags.replay and (flags.trades or flags.what == "record"):
+        parser.error("--replay plays a file; --trades and record are for the simulated exchange")
     if flags.what == "serve":
         import live  # needs aiohttp, which a report does not
 

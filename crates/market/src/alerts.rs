@@ -12,7 +12,7 @@ use crate::trade::{Symbol, divide, price, volume};
 
 /// A price that has moved by so many percent …
 const MOVE: i64 = 2;
-/// … within so many milliseconds.
+/// … within so many milliseconds, or within one bar where that is longer.
 const MOVE_WINDOW: i64 = 60_000;
 /// A volume that is so many times the average of the last [`LONG`] bars.
 const SPIKE: i128 = 4;
@@ -86,7 +86,7 @@ impl Watch {
     ) -> impl Iterator<Item = Found> {
         let found = bars.back().map(|bar| {
             [
-                self.look_for_move(bars, bar, bar.start + length - MOVE_WINDOW),
+                self.look_for_move(bars, bar, length),
                 self.look_for_crossing(bars),
                 self.look_for_spike(bars, bar),
             ]
@@ -94,7 +94,9 @@ impl Watch {
         found.into_iter().flatten().flatten()
     }
 
-    fn look_for_move(&mut self, bars: &VecDeque<Bar>, bar: &Bar, from: i64) -> Option<Found> {
+    fn look_for_move(&mut self, bars: &VecDeque<Bar>, bar: &Bar, length: i64) -> Option<Found> {
+        let window = MOVE_WINDOW.max(length);
+        let from = bar.start + length - window;
         let oldest = bars.iter().find(|each| each.start >= from).unwrap_or(bar);
         let by = bar.close - oldest.open;
         let percent = i128::from(by.abs()) * 100;
@@ -116,7 +118,8 @@ impl Watch {
             "{verb} {}.{:02} % in {} s, to {}",
             hundredths / 100,
             hundredths % 100,
-            MOVE_WINDOW / 1000,
+            // It writes 1/10000, without zeros that say nothing.
+            volume(i128::from(window) * 10),
             price(bar.close)
         );
         Some((Kind::Move, direction, text))
@@ -178,6 +181,17 @@ mod tests {
     use super::*;
     use crate::trade::Trade;
 
+    fn trade(time: i64, price: i64, volume: i64) -> Trade {
+        Trade {
+            number: 0,
+            time,
+            arrival: time,
+            symbol: Symbol::new(b"A").unwrap(),
+            price,
+            volume: volume * crate::UNIT,
+        }
+    }
+
     /// One bar a second, of one trade each. What is told of each, if anything.
     fn told(trades: impl IntoIterator<Item = (i64, i64)>) -> Vec<(usize, String)> {
         let mut watch = Watch::default();
@@ -185,15 +199,7 @@ mod tests {
         let mut told = Vec::new();
         for (at, (price, volume)) in trades.into_iter().enumerate() {
             let time = 1000 * i64::try_from(at).unwrap();
-            let trade = Trade {
-                number: 0,
-                time,
-                arrival: time,
-                symbol: Symbol::new(b"A").unwrap(),
-                price,
-                volume: volume * crate::UNIT,
-            };
-            bars.push_back(Bar::new(time, &trade));
+            bars.push_back(Bar::new(time, &trade(time, price, volume)));
             let found = watch.look(&bars, 1000);
             told.extend(found.map(|(_, _, text)| (at, text)));
         }
@@ -223,6 +229,16 @@ mod tests {
         assert_eq!(told(upwards).len(), 0);
         let fall = told((0..100).map(|at| (10_000 - at * 4, 1)));
         assert_eq!(fall, [(50, "fell 2.00 % in 60 s, to 0.9800".to_owned())]);
+    }
+
+    #[test]
+    fn within_a_bar_that_is_longer_than_the_window() {
+        let mut bar = Bar::new(0, &trade(0, 10_000, 1));
+        bar.add(&trade(70_000, 10_300, 1));
+        let bars = VecDeque::from([bar]);
+        let mut watch = Watch::default();
+        let (_, _, text) = watch.look(&bars, 90_500).next().unwrap();
+        assert_eq!(text, "rose 3.00 % in 90.5 s, to 1.0300");
     }
 
     #[test]

@@ -65,18 +65,25 @@ pub(crate) fn flags(stage: &Stage) -> Flags {
         ["record"] => stage.usage_error("record needs the file to write"),
         _ => stage.usage_error("it takes report, record FILE, or nothing; see --help"),
     };
+    let replay: Option<String> = stage.value("--replay");
+    let trades = whole(stage, "--trades", 1, 1_000_000_000);
+    if replay.is_some() && (trades.is_some() || matches!(command, Command::Record(_))) {
+        stage.usage_error(
+            "--replay plays a file; --trades and record are for the simulated exchange",
+        );
+    }
     let rate = whole(stage, "--rate", 1, 1000).unwrap_or(10);
     let pause = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(1);
     let streams = whole(stage, "--streams", 1, 100_000).unwrap_or(1000);
     let defaults = Options::default();
     Flags {
         command,
-        replay: stage.value("--replay"),
-        trades: whole(stage, "--trades", 1, 1_000_000_000),
+        replay,
+        trades,
         seed: stage.value("--seed").unwrap_or(7),
         speed: stage.value("--speed"),
         options: Options {
-            bar: milliseconds(stage, "--bar", 0.1, 86_400.0).unwrap_or(defaults.bar),
+            bar: milliseconds(stage, "--bar", 0.5, 86_400.0).unwrap_or(defaults.bar),
             lateness: milliseconds(stage, "--lateness", 0.0, 3600.0).unwrap_or(defaults.lateness),
         },
         head_start: milliseconds(stage, "--head-start", 0.0, 86_400.0),

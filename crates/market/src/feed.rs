@@ -2,7 +2,6 @@
 //!
 //! This is the only place with a clock. Whoever gets the trades cannot tell how fast they came.
 
-use std::fmt;
 use std::io;
 use std::str::FromStr;
 use std::time::Duration;
@@ -71,15 +70,6 @@ impl FromStr for Speed {
         times
             .map(Self::Times)
             .ok_or("it takes max, or a number from 0.001 to 1000000")
-    }
-}
-
-impl fmt::Display for Speed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Times(times) => write!(f, "{times}"),
-            Self::Max => f.write_str("max"),
-        }
     }
 }
 

@@ -22,7 +22,7 @@ mod signals;
 use std::error::Error;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -95,8 +95,11 @@ async fn report(flags: &Flags) -> Result<(), Box<dyn Error>> {
     let report = report.map_err(|error| format!("cannot read the file any further: {error}"))?;
     // Not `println!`, which panics when the disk is full or the reader has gone.
     let mut out = BufWriter::new(io::stdout().lock());
-    let printed = write!(out, "{report}").and_then(|()| out.flush());
-    Ok(printed.map_err(|error| format!("cannot write the report: {error}"))?)
+    match write!(out, "{report}").and_then(|()| out.flush()) {
+        // `report | head -3` has read what it wanted. As a shell says it of a program that SIGPIPE ends.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(141),
+        printed => Ok(printed.map_err(|error| format!("cannot write the report: {error}"))?),
+    }
 }
 
 /// Writes what the exchange does. Nothing else runs meanwhile, so it may block.

@@ -14,7 +14,8 @@ use crate::alerts::{Alert, LONG, SHORT, Watch, sum_of_closes};
 use crate::bar::{Bar, Moment, vwap};
 use crate::trade::{Symbol, Trade, divide};
 
-/// How many closed bars of each symbol are kept.
+/// How many closed bars of each symbol are kept: what a chart shows, and a minute of the shortest bars
+/// that the program takes, as the alerts need it.
 pub const KEPT: usize = 120;
 
 /// How many alerts are kept.

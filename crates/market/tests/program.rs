@@ -120,6 +120,8 @@ fn as_in_python() {
             "--bars",
             "30",
         ],
+        // A move within one bar that is longer than a minute, and no whole seconds.
+        &["--bar", "90.5"],
     ] {
         let mut command = Command::new(&python);
         let output = command
@@ -229,7 +231,10 @@ fn what_is_wrong_is_said_in_one_line() {
         (&["reports"], 2),
         (&["report", "now"], 2),
         (&["--bar", "0"], 2),
+        (&["--bar", "0.4"], 2),
         (&["--bar", "86401"], 2),
+        (&["report", "--replay", SAMPLE, "--trades", "5"], 2),
+        (&["record", "file.csv", "--replay", SAMPLE], 2),
         (&["--lateness", "-1"], 2),
         (&["--trades", "0"], 2),
         (&["--rate", "0"], 2),

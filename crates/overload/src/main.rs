@@ -1,7 +1,7 @@
 //! Overload: what a service does when more is asked of it than it can do.
 //!
 //! You will see one service with six ways to treat its queue, at half of its capacity, near it and
-//! beyond it; an outage that lasts three times as long as its cause; how many connections a pool
+//! beyond it; an outage that lasts more than twice as long as its cause; how many connections a pool
 //! needs; and a load test that does not see what its users see.
 //!
 //! ```console

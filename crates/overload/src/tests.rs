@@ -100,7 +100,7 @@ async fn who_is_refused_at_the_door_learns_it_at_once() {
 #[tokio::test(start_paused = true)]
 async fn a_queue_must_be_shorter_than_its_callers_patience() {
     let arrivals = arrivals(&[(2 * RATE, 30)]);
-    for (places, answered) in [(1, 50), (10, 52), (18, 53), (20, 5), (40, 4)] {
+    for (places, answered) in [(1, 50), (10, 52), (18, 53), (19, 14), (20, 5), (40, 4)] {
         let seen = run(policy("refuse", places), USUAL, &arrivals).await;
         assert_eq!(share(&seen).0, answered, "{places} places");
     }

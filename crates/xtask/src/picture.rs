@@ -119,7 +119,7 @@ pub fn check(project: &Project, documents: &[Document], orphans: bool) -> Findin
 fn screenshot(project: &Project, path: &str, image: &Image) -> Result<(), String> {
     const LARGEST: u64 = 64 * 1024;
     let mut directives = image.directives.iter();
-    let test = directives
+    let taker = directives
         .find(|directive| directive.name == "screenshot")
         .ok_or_else(|| {
             format!(
@@ -127,12 +127,12 @@ fn screenshot(project: &Project, path: &str, image: &Image) -> Result<(), String
                  above"
             )
         })?;
-    let test = &test.value;
-    let text = fs::read_to_string(project.root.join(test))
-        .map_err(|error| format!("{test} cannot be read: {error}"))?;
+    let taker = &taker.value;
+    let text = fs::read_to_string(project.root.join(taker))
+        .map_err(|error| format!("{taker} cannot be read: {error}"))?;
     let name = path.rsplit('/').next().unwrap_or(path);
     if !text.contains("WRITE_SCREENSHOTS") || !text.contains(&format!("\"{name}\"")) {
-        return Err(format!("{test} does not take {name}"));
+        return Err(format!("{taker} does not take {name}"));
     }
     match fs::metadata(project.root.join(path)) {
         Err(error) => Err(format!("{path}: {error}")),

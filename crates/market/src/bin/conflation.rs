@@ -154,6 +154,7 @@ fn seconds_since(start: Instant) -> f64 {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let stage = Stage::new("One exchange, a fast reader and a slow one: what to put between them.")
+        .package("market")
         .arguments(
             "WAY...",
             "unbounded, bounded, ring, latest (default: all of them)",

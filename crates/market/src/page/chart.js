@@ -15,6 +15,10 @@ export function average(value) {
   return value === null || value === undefined ? "–" : (value / 10000).toFixed(4);
 }
 
+export function volume(value) {
+  return (value / 10000).toLocaleString("en", { maximumFractionDigits: 4 });
+}
+
 export function clock(at) {
   return new Date(at).toISOString().slice(11, 19);
 }

@@ -1,6 +1,6 @@
 // The page: takes events, keeps what it knows, and draws at most once a frame.
 
-import { Chart, average, clock, money } from "./chart.js";
+import { Chart, average, clock, money, volume } from "./chart.js";
 
 const KEPT = 120; // bars of a symbol
 const byId = (id) => document.getElementById(id);
@@ -10,15 +10,15 @@ const byId = (id) => document.getElementById(id);
 const symbols = new Map(); // name → what the server said last, with bars as a Map by their begin
 let alerts = []; // newest first
 let meta = { clock: null, late: 0, lateness: null, source: "" };
-let selected = decodeURIComponent(location.hash.slice(1));
-let paused = false;
+let selected = wanted();
+let still = null; // what was known when the reader paused
 let waiting = 0; // updates that came while the picture stands still
 
 function take(view) {
   meta = { ...meta, clock: view.clock, late: view.late };
   for (const entry of view.symbols) {
     const known = symbols.get(entry.symbol);
-    const bars = known?.bars ?? new Map();
+    const bars = new Map(known?.bars); // a copy: a paused picture keeps the old ones
     for (const bar of entry.bars) bars.set(bar.t, bar);
     // A bar may be new and yet not the newest: sort by time, not by arrival.
     const sorted = [...bars.values()].sort((a, b) => a.t - b.t).slice(-KEPT);
@@ -26,6 +26,18 @@ function take(view) {
     changed.add(entry.symbol);
   }
   if (!symbols.has(selected) && symbols.size > 0) selected = [...symbols.keys()].sort()[0];
+}
+
+/** What is shown: the newest, or what was there when the reader paused. */
+const shown = () => still ?? { symbols, alerts, meta };
+
+/** The symbol that the address asks for. Somebody may have typed it. */
+function wanted() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    return "";
+  }
 }
 
 // --- Where it comes from
@@ -51,20 +63,17 @@ function connect() {
     alerts = view.alerts.toReversed();
     byId("alerts").replaceChildren(...alerts.map(alertLine));
     take(view);
-    for (const row of [...byId("symbols").children]) {
-      if (!symbols.has(row.dataset.symbol)) row.remove();
-    }
     say("live", "live");
   });
   on("update", (view) => {
-    waiting += paused ? 1 : 0;
+    waiting += still ? 1 : 0;
     take(view);
     say("live", "live");
   });
   on("alert", (alert) => {
     if (alerts.some((known) => known.id === alert.id)) return;
     alerts = [alert, ...alerts].slice(0, 20);
-    const list = byId("alerts");
+    const list = byId("alerts"); // also while paused: who waits for an alert wants it at once
     list.prepend(alertLine(alert));
     while (list.children.length > 20) list.lastChild.remove();
     changed.add(alert.symbol);
@@ -98,7 +107,7 @@ function showState() {
   let { name, text } = state;
   if (name === "live") {
     const quiet = Math.floor((performance.now() - heard) / 1000);
-    if (paused) [name, text] = ["paused", `paused, ${waiting} updates since`];
+    if (still) [name, text] = ["paused", `paused, ${waiting} updates since`];
     else if (quiet >= 5) text = `live, no trade for ${quiet} s`;
   }
   byId("state").dataset.state = name;
@@ -112,18 +121,18 @@ let frame = 0;
 
 /** Any number of calls before the next frame lead to one drawing; a hidden tab draws nothing. */
 function redraw() {
-  if (!paused && frame === 0) frame = requestAnimationFrame(show);
+  if (frame === 0) frame = requestAnimationFrame(show);
 }
 
 const chart = new Chart(byId("chart"), (bar, byKey) => {
   byId("readout").setAttribute("aria-live", byKey ? "polite" : "off");
   showReadout();
-  if (frame === 0) frame = requestAnimationFrame(show); // also while paused: it is the reader who moves
+  redraw();
 });
 
 function show() {
   frame = 0;
-  waiting = 0;
+  const { symbols, meta } = shown();
   showState();
   setText(byId("clock"), meta.clock === null ? "–" : clock(meta.clock));
   setText(byId("source"), meta.source);
@@ -131,7 +140,10 @@ function show() {
   setText(byId("late-word"), meta.late === 1 ? "trade" : "trades");
   setText(byId("lateness"), meta.lateness === null ? "" : `, more than ${meta.lateness / 1000} s late`);
   byId("empty").hidden = symbols.size > 0;
-  byId("no-alerts").hidden = alerts.length > 0;
+  byId("no-alerts").hidden = byId("alerts").children.length > 0;
+  for (const row of [...byId("symbols").children]) {
+    if (!symbols.has(row.dataset.symbol)) row.remove();
+  }
   for (const name of [...changed].sort()) {
     if (symbols.has(name)) showSymbol(symbols.get(name));
   }
@@ -143,7 +155,7 @@ function show() {
 
 function showSelected(symbol, isChanged) {
   const bars = [...symbol.bars.values()];
-  chart.draw({ bars, last: symbol.last, alerts: alerts.filter((alert) => alert.symbol === symbol.symbol) });
+  chart.draw({ bars, last: symbol.last, alerts: shown().alerts.filter((alert) => alert.symbol === symbol.symbol) });
   setText(byId("view-title"), symbol.symbol);
   setText(byId("price"), money(symbol.last));
   showChange(byId("change"), symbol);
@@ -162,7 +174,7 @@ function showSelected(symbol, isChanged) {
 }
 
 function showReadout() {
-  const bar = symbols.get(selected)?.bars.get(chart.cursor);
+  const bar = shown().symbols.get(selected)?.bars.get(chart.cursor);
   const text = bar
     ? `${clock(bar.t)}  open ${money(bar.o)}  high ${money(bar.h)}  low ${money(bar.l)}  close ${money(bar.c)}  ` +
       `VWAP ${average(bar.vwap)}  volume ${volume(bar.v)}  ${bar.n} trades${bar.closed ? "" : "  (still open)"}`
@@ -290,10 +302,6 @@ function alertLine(alert) {
   return line;
 }
 
-function volume(value) {
-  return (value / 10000).toLocaleString("en", { maximumFractionDigits: 4 });
-}
-
 /** Writes only what differs: a text that is written again is read aloud again. */
 function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
@@ -305,16 +313,20 @@ function select(name) {
   selected = name;
   chart.moveTo(null, false);
   history.replaceState(null, "", `#${encodeURIComponent(name)}`);
-  for (const known of symbols.keys()) changed.add(known);
-  if (frame === 0) frame = requestAnimationFrame(show);
+  showAll();
+}
+
+function showAll() {
+  for (const name of symbols.keys()) changed.add(name);
+  redraw();
 }
 
 byId("pause").addEventListener("click", () => {
-  paused = !paused;
-  byId("pause").setAttribute("aria-pressed", String(paused));
-  setText(byId("pause"), paused ? "Go on" : "Pause");
-  showState();
-  redraw();
+  still = still ? null : { symbols: new Map(symbols), alerts, meta };
+  waiting = 0;
+  byId("pause").setAttribute("aria-pressed", String(still !== null));
+  setText(byId("pause"), still ? "Go on" : "Pause");
+  showAll();
 });
 for (const input of document.getElementsByName("range")) {
   // On a phone, sixty candles would be two pixels wide each.
@@ -323,14 +335,14 @@ for (const input of document.getElementsByName("range")) {
   input.addEventListener("change", () => {
     chart.range = Number(input.value);
     changed.add(selected);
-    if (frame === 0) frame = requestAnimationFrame(show);
+    redraw();
   });
 }
 byId("values").addEventListener("toggle", () => {
   changed.add(selected);
   redraw();
 });
-window.addEventListener("hashchange", () => select(decodeURIComponent(location.hash.slice(1))));
+window.addEventListener("hashchange", () => select(wanted()));
 byId("values").open = matchMedia("(min-width: 901px)").matches; // there it is beside the alerts
 new ResizeObserver(redraw).observe(byId("chart"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
