@@ -454,8 +454,12 @@ fn end_quietly_when_nobody_reads() {
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         let message = info.payload_as_str().unwrap_or_default();
-        if message.starts_with("failed printing to stdout") {
-            std::process::exit(141);
+        if let Some(why) = message.strip_prefix("failed printing to stdout: ") {
+            if why.starts_with("Broken pipe") || !cfg!(unix) {
+                std::process::exit(141);
+            }
+            eprintln!("cannot write to standard output: {why}");
+            std::process::exit(1);
         }
         usual(info);
     }));
