@@ -2,6 +2,7 @@
 //!
 //! - [`Stage`]: the flags that all lessons answer (`--help`, `--instant`, `--timeline`).
 //! - [`timeline`]: a recorder that draws what happened to each future.
+//! - `StopSignals`, with the feature `signals`: Ctrl-C, for the programs after chapter 12.
 //!
 //! A lesson uses both like this:
 //!
@@ -19,10 +20,14 @@
 //! }
 //! ```
 
+#[cfg(feature = "signals")]
+mod signals;
 mod stage;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod timeline;
 
+#[cfg(feature = "signals")]
+pub use signals::StopSignals;
 pub use stage::Stage;
 pub use timeline::{Trace, Traced};

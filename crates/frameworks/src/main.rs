@@ -13,11 +13,10 @@
 
 mod compare;
 
-use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use common::Stage;
+use common::{Stage, StopSignals};
 use frameworks::{Options, bare, with_axum};
 use tokio::net::TcpListener;
 
@@ -102,7 +101,7 @@ async fn serve(which: &str, port: u16, options: Options, stage: &Stage) -> Resul
     if stage.is_on("--log") {
         tracing_subscriber::fmt()
             .with_max_level(tracing::Level::DEBUG)
-            .with_writer(io::stderr)
+            .with_writer(std::io::stderr)
             .init();
     }
     let listener = TcpListener::bind(("127.0.0.1", port)).await;
@@ -139,8 +138,7 @@ async fn compare(stage: &Stage) -> Result<(), String> {
 
 /// Listens from now on, and completes with the first signal. The next one ends the program at once.
 fn asked_to_stop() -> Result<impl Future<Output = ()>, String> {
-    let listening = StopSignals::listen();
-    let mut stop = listening.map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
+    let mut stop = StopSignals::listen()?;
     Ok(async move {
         stop.next().await;
         tokio::spawn(async move {
@@ -149,44 +147,4 @@ fn asked_to_stop() -> Result<impl Future<Output = ()>, String> {
             std::process::exit(130);
         });
     })
-}
-
-/// Ctrl-C, and SIGTERM, which `kill`, systemd and docker send.
-#[cfg(unix)]
-struct StopSignals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl StopSignals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Ctrl-C. Windows has no SIGTERM.
-#[cfg(windows)]
-struct StopSignals(tokio::signal::windows::CtrlC);
-
-#[cfg(windows)]
-impl StopSignals {
-    fn listen() -> io::Result<Self> {
-        tokio::signal::windows::ctrl_c().map(Self)
-    }
-
-    async fn next(&mut self) {
-        self.0.recv().await;
-    }
 }

@@ -17,7 +17,6 @@
 //! `market.py` is the same program and prints the same report.
 
 mod command_line;
-mod signals;
 
 use std::error::Error;
 use std::fmt::Display;
@@ -27,12 +26,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use command_line::{Command, Flags};
+use common::StopSignals;
 use market::exchange::Exchange;
 use market::feed::{Feed, Source, Speed};
 use market::live::Live;
 use market::replay::{Bad, HEADER, OpenError, Replay};
 use market::{report, server, time, trade};
-use signals::Signals;
 use tokio::runtime;
 
 /// How many trades a report or a recording has if nobody says.
@@ -151,7 +150,7 @@ async fn serve(flags: &Flags) -> Result<(), Box<dyn Error>> {
         async move { tell(live.play(feed).await) }
     });
     // Before anybody can know that there is something to stop.
-    let signals = Signals::new().map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
+    let signals = StopSignals::listen()?;
     println!("Open http://{address} in a browser. Ctrl-C ends.");
     server::serve(listener, live, asked_to_stop(signals)).await;
     playing.abort();
@@ -179,7 +178,7 @@ fn complain(what: impl Display) {
 }
 
 /// Completes when somebody wants the program to end. The next time it ends at once.
-async fn asked_to_stop(mut signals: Signals) {
+async fn asked_to_stop(mut signals: StopSignals) {
     signals.next().await;
     tokio::spawn(async move {
         signals.next().await;

@@ -11,6 +11,39 @@ use sensors::simulator::{Faults, Plan};
 /// How many devices one simulator has at most: each takes a file descriptor and a port.
 const MAX_DEVICES: usize = 50_000;
 
+/// What the gateway takes.
+const OF_GATEWAY: [&str; 9] = [
+    "--port",
+    "--host",
+    "--mqtt",
+    "--view",
+    "--commands",
+    "--every",
+    "--rate",
+    "--max-connections",
+    "--report",
+];
+/// What the simulator takes.
+const OF_SIMULATE: [&str; 6] = [
+    "--gateway",
+    "--devices",
+    "--faults",
+    "--seed",
+    "--seconds",
+    "--report",
+];
+/// What the demonstration takes, which is both.
+const OF_DEMO: [&str; 8] = [
+    "--port",
+    "--every",
+    "--rate",
+    "--max-connections",
+    "--devices",
+    "--faults",
+    "--seed",
+    "--seconds",
+];
+
 /// What the program is asked for.
 pub(crate) enum Task {
     /// Both sides in one process.
@@ -133,7 +166,6 @@ pub(crate) async fn stage() -> Stage {
 /// What the flags ask for. A mistake ends the program with one line.
 pub(crate) fn task(stage: &Stage) -> Task {
     let words: Vec<&str> = stage.positional().iter().map(String::as_str).collect();
-    let options = options(stage);
     let report = stage.value::<String>("--report").map(PathBuf::from);
     let large = match &*words {
         [] => None,
@@ -147,6 +179,18 @@ pub(crate) fn task(stage: &Stage) -> Task {
             "--instant is for the demonstration; {word} does real input and output, which no clock can hurry"
         ));
     }
+    let (whose, flags) = match large {
+        None => ("the demonstration", &OF_DEMO[..]),
+        Some("gateway") => ("gateway", &OF_GATEWAY[..]),
+        Some(_) => ("simulate", &OF_SIMULATE[..]),
+    };
+    // One that is ignored would be taken for one that works.
+    for flag in OF_GATEWAY.iter().chain(&OF_SIMULATE) {
+        if stage.is_on(flag) && !flags.contains(flag) {
+            stage.usage_error(format_args!("{flag} is nothing for {whose}; see --help"));
+        }
+    }
+    let options = options(stage);
     match large {
         None => Task::Demo(Demo {
             plan: plan(stage, 20, Some(Faults::one_of_each())),
@@ -157,13 +201,30 @@ pub(crate) fn task(stage: &Stage) -> Task {
         Some("gateway") => Task::Gateway(gateway(stage, options, report)),
         Some(_) => Task::Simulate(Simulate {
             plan: plan(stage, 1000, None),
-            gateway: stage
-                .value("--gateway")
-                .unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+            gateway: address(stage),
             seconds: seconds(stage),
             report,
         }),
     }
+}
+
+/// Where the gateway is. Whether there is such a place is not known yet.
+fn address(stage: &Stage) -> String {
+    let address = stage.value::<String>("--gateway");
+    let address = address.unwrap_or_else(|| "127.0.0.1:8080".to_owned());
+    let is_one = match address.rsplit_once(':') {
+        Some((host, port)) => {
+            let alone = host.starts_with('[') || !host.contains(':');
+            alone && !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0)
+        }
+        None => false,
+    };
+    if !is_one {
+        stage.usage_error(format_args!(
+            "--gateway cannot be {address:?}: it takes an address such as 127.0.0.1:8080"
+        ));
+    }
+    address
 }
 
 fn gateway(stage: &Stage, options: sensors::Options, report: Option<PathBuf>) -> Gateway {

@@ -5,40 +5,25 @@
 //! deadline, and nothing here grows with what a device sends.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use futures::stream::{SplitSink, SplitStream};
 use futures::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
-use tokio_util::codec::Framed;
 
-use crate::codec::Lines;
 use crate::device::{Order, Outgoing};
 use crate::event::{Event, Why};
 use crate::gateway::{Attendance, CommandError, Gateway};
+use crate::handshake::{Reader, Writer, hello, say_goodbye, split};
 use crate::limits::{BadLines, Rate};
 use crate::wire::{self, Ack, BadLine, Command, FromDevice, ToDevice};
 
-/// How large the buffers are at first. `Framed::new` takes 8 KiB for each direction, and most
-/// devices never send more than a hundred bytes at once: with 5,000 devices it would be 80 MB.
-const BUFFER: usize = 256;
-/// How long the last line may take to be sent, and to be read.
-const GOODBYE: Duration = Duration::from_secs(1);
 /// How far a device's clock may be off, in milliseconds.
 const CLOCK: u64 = 60_000;
 /// After so long without a reading too many, the next flood is a new one.
 const CALM: Duration = Duration::from_secs(10);
-
-type Reader<T> = SplitStream<Framed<T, Lines>>;
-type Writer<T> = SplitSink<Framed<T, Lines>, String>;
-
-fn split<T: AsyncRead + AsyncWrite>(io: T) -> (Writer<T>, Reader<T>) {
-    Framed::with_capacity(io, Lines::default(), BUFFER).split()
-}
 
 /// Serves a connection until it ends.
 pub(crate) async fn attend<T>(gateway: &Gateway, io: T)
@@ -77,35 +62,6 @@ where
     if let Some(why) = refused {
         gateway.counters().refused.add_one();
         say_goodbye(&mut writer, &mut reader, Vec::new(), Some(why)).await;
-    }
-}
-
-/// Tells a connection that it cannot be served.
-pub(crate) async fn turn_away<T>(io: T, why: &str)
-where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    let (mut writer, _) = split(io);
-    let bye = wire::line(&ToDevice::Bye {
-        bye: why.to_owned(),
-    });
-    let _ = timeout(GOODBYE, writer.send(bye)).await;
-}
-
-/// The id that the first line gives, or what is wrong with it.
-async fn hello<T: AsyncRead>(reader: &mut Reader<T>) -> Result<String, String> {
-    let line = match reader.next().await {
-        None => return Err("no hello".to_owned()),
-        Some(Err(error)) => return Err(error.to_string()),
-        Some(Ok(line)) => line,
-    };
-    match line.and_then(|line| wire::parse(&line)) {
-        Ok(FromDevice::Hello(id)) if wire::is_id(&id) => Ok(id),
-        Ok(FromDevice::Hello(_)) => {
-            Err("an id is 1 to 64 of a-z, 0-9 and -, and not gateway".to_owned())
-        }
-        Ok(_) => Err(r#"the first line is {"hello":"ID"}"#.to_owned()),
-        Err(error) => Err(format!(r#"the first line is {{"hello":"ID"}}: {error}"#)),
     }
 }
 
@@ -152,30 +108,6 @@ async fn talk<T>(
         why => Some(why.to_string()),
     };
     say_goodbye(writer, reader, left, bye).await;
-}
-
-/// Sends the last lines, and closes the connection so that they can be read.
-async fn say_goodbye<T>(
-    writer: &mut Writer<T>,
-    reader: &mut Reader<T>,
-    lines: Vec<String>,
-    bye: Option<String>,
-) where
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    let bye = bye.map(|bye| wire::line(&ToDevice::Bye { bye }));
-    let goodbye = async {
-        for line in lines.into_iter().chain(bye) {
-            writer.feed(line).await?;
-        }
-        writer.close().await?;
-        // A connection that is closed while something unread has arrived is reset. A device that is
-        // still writing gets an error then, and may never read the reason: asyncio's streams raise
-        // the error in its place. So read on, for a while, until the device has closed it too.
-        reader.take(100).for_each(async |_| {}).await;
-        Ok::<_, io::Error>(())
-    };
-    let _ = timeout(GOODBYE, goodbye).await;
 }
 
 /// What the two halves share.

@@ -10,10 +10,11 @@ use tokio::sync::{Semaphore, broadcast, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::connection;
+use crate::connection::attend;
 use crate::counters::Counters;
 use crate::device::{Device, Order, Outgoing, Session};
 use crate::event::{Event, Why};
+use crate::handshake::turn_away;
 use crate::registry::{Full, Registry};
 use crate::snapshot::{Snapshot, Totals};
 use crate::wire::{Ack, Command};
@@ -220,10 +221,10 @@ impl Gateway {
         self.counters().accepted.add_one();
         // Held until the end: as many slots as connections.
         if let Ok(_slot) = self.shared.slots.try_acquire() {
-            connection::attend(self, io).await;
+            attend(self, io).await;
         } else {
             self.counters().refused.add_one();
-            connection::turn_away(io, "the gateway is full").await;
+            turn_away(io, "the gateway is full").await;
         }
     }
 

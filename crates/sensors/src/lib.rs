@@ -5,12 +5,16 @@
 //! ([`Gateway::command`]), and knows how each device fares ([`Gateway::snapshot`]). [`serve`] takes
 //! the connections.
 //!
-//! Begin to read in `connection.rs`: it is what happens to one device. `gateway.rs` is what happens
+//! Begin to read in `connection.rs`: it is what happens to one device (`handshake.rs` has its first
+//! line and its last). `gateway.rs` is what happens
 //! to all of them, `serve.rs` takes the connections, `wire.rs` has the lines that they exchange.
 
 #![cfg_attr(
     test,
-    allow(clippy::unwrap_used, reason = "a test fails by panicking; clippy knows its functions, not its helpers")
+    allow(
+        clippy::unwrap_used,
+        reason = "a test fails by panicking; clippy knows its functions, not its helpers"
+    )
 )]
 
 mod codec;
@@ -19,14 +23,15 @@ mod counters;
 mod device;
 mod event;
 mod gateway;
+mod handshake;
 mod limits;
 pub mod mqtt;
 mod registry;
 mod serve;
 pub mod simulator;
 mod snapshot;
-pub mod wire;
 mod window;
+pub mod wire;
 
 pub use event::{Event, Why};
 pub use gateway::{CommandError, Gateway, Options};

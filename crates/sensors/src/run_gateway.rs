@@ -1,6 +1,7 @@
 //! `sensors gateway`: the gateway, until Ctrl-C.
 
-use std::io::{ErrorKind, IsTerminal as _};
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind, IsTerminal as _};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
@@ -28,6 +29,7 @@ const SUMMARY: Duration = Duration::from_secs(10);
 
 /// Serves until Ctrl-C.
 pub(crate) async fn run(asked: command_line::Gateway) -> Result<(), String> {
+    open_report(asked.report.as_deref())?;
     let address = SocketAddr::new(asked.host, asked.port);
     let listener = sensors::bind(address).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => format!(
@@ -38,8 +40,7 @@ pub(crate) async fn run(asked: command_line::Gateway) -> Result<(), String> {
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let stop = CancellationToken::new();
-    signals::stop_on_ctrl_c(stop.clone())
-        .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
+    signals::stop_on_ctrl_c(stop.clone())?;
 
     let gateway = Gateway::new(asked.options);
     let events = gateway.events();
@@ -140,7 +141,7 @@ async fn watch(
 
 /// Lines such as `pump-17 set_interval 2`, one after the other.
 async fn take_commands(gateway: Gateway, say: mpsc::Sender<String>) {
-    if std::io::stdin().is_terminal() {
+    if io::stdin().is_terminal() {
         let usage = "Commands: DEVICE identify, DEVICE reboot, DEVICE set_interval SECONDS";
         let _ = say.send(usage.to_owned()).await;
     }
@@ -175,9 +176,23 @@ async fn take_commands(gateway: Gateway, say: mpsc::Sender<String>) {
     }
 }
 
+/// Whether a report can be written. Better asked now than after a day of counting.
+pub(crate) fn open_report(path: Option<&Path>) -> Result<(), String> {
+    let Some(path) = path else { return Ok(()) };
+    // What is in the file stays, until there is a new report.
+    let opened = OpenOptions::new().append(true).create(true).open(path);
+    opened.map(drop).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> String {
+    format!(
+        "cannot write {}: {error}; choose another --report",
+        path.display()
+    )
+}
+
 /// Writes what was counted.
 pub(crate) fn write_report(path: &Path, report: &impl serde::Serialize) -> Result<(), String> {
     let json = serde_json::to_string(report).map_err(|error| error.to_string())?;
-    std::fs::write(path, json + "\n")
-        .map_err(|error| format!("cannot write {}: {error}", path.display()))
+    std::fs::write(path, json + "\n").map_err(|error| cannot_write(path, &error))
 }

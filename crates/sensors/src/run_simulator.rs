@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command_line::Simulate;
 use crate::log::thousands;
-use crate::run_gateway::write_report;
+use crate::run_gateway::{open_report, write_report};
 use crate::screen::Screen;
 use crate::signals;
 
@@ -19,6 +19,7 @@ const TELL: Duration = Duration::from_secs(5);
 
 /// Runs the devices.
 pub(crate) async fn run(asked: Simulate) -> Result<(), String> {
+    open_report(asked.report.as_deref())?;
     let name = &asked.gateway;
     let resolved = lookup_host(name.as_str())
         .await
@@ -27,9 +28,7 @@ pub(crate) async fn run(asked: Simulate) -> Result<(), String> {
         Ok(Some(address)) => address,
         Ok(None) => return Err(format!("there is no address {name}")),
         Err(error) => {
-            return Err(format!(
-                "--gateway cannot be {name:?}: {error}; it takes an address such as 127.0.0.1:8080"
-            ));
+            return Err(format!("cannot find {name}: {error}; see --gateway"));
         }
     };
     // Later, devices try again by themselves. But a gateway that was never there is a mistake.
@@ -39,8 +38,7 @@ pub(crate) async fn run(asked: Simulate) -> Result<(), String> {
         ));
     }
     let stop = CancellationToken::new();
-    signals::stop_on_ctrl_c(stop.clone())
-        .map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
+    signals::stop_on_ctrl_c(stop.clone())?;
     let connect = move || simulator::connect(address);
     let progress = Arc::new(Progress::default());
     let screen = Screen::new(false);

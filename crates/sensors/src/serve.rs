@@ -53,11 +53,26 @@ pub async fn serve(
     gateway: &Gateway,
     shutdown: impl Future<Output = ()>,
 ) -> Totals {
-    let mut shutdown = pin!(shutdown);
-    let mut summary = interval(gateway.options().summary_every);
     // A task for each connection, as asyncio.start_server makes them. The set also aborts them when
     // this function is dropped.
     let mut connections = JoinSet::new();
+    accept(&listener, gateway, &mut connections, shutdown).await;
+    drop(listener);
+    gateway.stop();
+    // Each of them ends by itself: no goodbye takes longer than a second.
+    while connections.join_next().await.is_some() {}
+    gateway.has_stopped();
+    gateway.totals()
+}
+
+async fn accept(
+    listener: &TcpListener,
+    gateway: &Gateway,
+    connections: &mut JoinSet<()>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let mut shutdown = pin!(shutdown);
+    let mut summary = interval(gateway.options().summary_every);
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -81,10 +96,34 @@ pub async fn serve(
             () = &mut shutdown => break,
         }
     }
-    drop(listener);
-    gateway.stop();
-    // Each of them ends by itself: no goodbye takes longer than a second.
-    while connections.join_next().await.is_some() {}
-    gateway.has_stopped();
-    gateway.totals()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    use super::*;
+    use crate::Options;
+
+    /// A gateway runs for years: what stays of each connection is a leak, however small.
+    #[tokio::test]
+    async fn connections_that_have_ended_are_forgotten() {
+        let gateway = Gateway::new(Options::default());
+        let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut connections = JoinSet::new();
+        let devices = async {
+            for _ in 0..100 {
+                // The gateway closes what says no hello.
+                let mut device = TcpStream::connect(address).await.unwrap();
+                device.shutdown().await.unwrap();
+                device.read_to_end(&mut Vec::new()).await.unwrap();
+            }
+        };
+        accept(&listener, &gateway, &mut connections, devices).await;
+        assert_eq!(gateway.totals().accepted, 100);
+        // One that has ended just now may still be in there.
+        assert!(connections.len() < 10, "{}", connections.len());
+    }
 }

@@ -2,12 +2,14 @@
 
 use std::cmp::Reverse;
 
-use sensors::{BUCKETS, DeviceStatus, Snapshot, Totals};
+use sensors::{DeviceStatus, Snapshot, Totals};
 
 use crate::log::thousands;
 
 /// How many devices are shown: on a terminal of 24 lines there is room for some lines above.
 const ROWS: usize = 12;
+/// How much is shown of an id. One may have 64 characters, and would leave no room for anything else.
+const WIDEST: usize = 16;
 /// At most so many of these are those with a problem.
 const PROBLEMS: usize = 8;
 
@@ -50,8 +52,15 @@ impl Paint {
 /// The lines of the table. `rate` is how many readings come in a second.
 pub(crate) fn lines(snapshot: &Snapshot, rate: u64, paint: Paint) -> Vec<String> {
     let mut lines = vec![String::new(), headline(&snapshot.totals, rate, paint)];
+    let totals = &snapshot.totals;
+    // A line of its own: at the end of the first one it would be cut off by the edge.
+    lines.push(paint.yellow(&problems(
+        totals.dropped,
+        totals.bad_lines,
+        totals.bad_clock,
+    )));
     let width = shown(snapshot).map(|device| device.id.len()).max();
-    let width = width.unwrap_or(0).max("device".len());
+    let width = width.unwrap_or(0).clamp("device".len(), WIDEST);
     lines.push(paint.dim(&format!(
         "  {:<width$} {:>9}  {:<12} {:>8} {:>8} {:>8}  last minute",
         "device", "readings", "", "min", "mean", "max"
@@ -66,7 +75,7 @@ pub(crate) fn lines(snapshot: &Snapshot, rate: u64, paint: Paint) -> Vec<String>
 }
 
 fn headline(totals: &Totals, rate: u64, paint: Paint) -> String {
-    let mut line = format!(
+    format!(
         "{} {} online  {} {} offline  {}/s  {} readings",
         paint.green("●"),
         paint.bold(&thousands(totals.online)),
@@ -74,18 +83,19 @@ fn headline(totals: &Totals, rate: u64, paint: Paint) -> String {
         paint.bold(&thousands(totals.known - totals.online)),
         paint.bold(&thousands(rate)),
         thousands(totals.readings),
-    );
-    for (count, what) in [
-        (totals.dropped, "dropped"),
-        (totals.bad_clock, "bad clock"),
-        (totals.bad_lines, "bad lines"),
-    ] {
-        if count > 0 {
-            let text = format!("{} {what}", thousands(count));
-            line += &format!("  {}", paint.yellow(&text));
-        }
-    }
-    line
+    )
+}
+
+/// What was wrong so far.
+fn problems(dropped: u64, bad_lines: u64, bad_clock: u64) -> String {
+    let counts = [
+        (dropped, "dropped"),
+        (bad_lines, "bad lines"),
+        (bad_clock, "bad clock"),
+    ];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let texts = counts.map(|(count, what)| format!("{} {what}", thousands(count)));
+    texts.collect::<Vec<_>>().join(", ")
 }
 
 /// Those with a problem first, the worst above; then some of the others. Each part in the order of
@@ -123,7 +133,7 @@ fn row(device: &DeviceStatus, width: usize, paint: Paint) -> String {
         paint.red("○")
     };
     let mut line = format!(
-        "{mark} {:<width$} {:>9}  ",
+        "{mark} {:<width$.width$} {:>9}  ",
         device.id,
         thousands(device.readings)
     );
@@ -131,31 +141,20 @@ fn row(device: &DeviceStatus, width: usize, paint: Paint) -> String {
         let why = device.why.as_deref().unwrap_or_default();
         return line + &paint.red(&format!("offline: {why}"));
     }
-    match device.kinds.first() {
-        Some(kind) => {
-            line += &format!("{:<12.12} ", kind.kind);
-            match &kind.minute {
-                Some(minute) => {
-                    let numbers = [minute.min, minute.mean, minute.max].map(number);
-                    line += &format!("{:>8} {:>8} {:>8}", numbers[0], numbers[1], numbers[2]);
-                }
-                None => line += &" ".repeat(26),
-            }
-            line += &format!("  {}", sparkline(&kind.means));
+    let wrong = problems(device.dropped, device.bad_lines, device.bad_clock);
+    let Some(kind) = device.kinds.first() else {
+        return line + &paint.yellow(&wrong);
+    };
+    // In place of the numbers, and not behind them: there a terminal of 80 columns ends.
+    line += &match &kind.minute {
+        _ if !wrong.is_empty() => paint.yellow(&format!("{wrong:<39}")),
+        Some(minute) => {
+            let [min, mean, max] = [minute.min, minute.mean, minute.max].map(number);
+            format!("{:<12.12} {min:>8} {mean:>8} {max:>8}", kind.kind)
         }
-        None => line += &" ".repeat(13 + 26 + 2 + BUCKETS),
-    }
-    for (count, what) in [
-        (device.dropped, "dropped"),
-        (device.bad_lines, "bad lines"),
-        (device.bad_clock, "bad clock"),
-    ] {
-        if count > 0 {
-            let text = format!("{} {what}", thousands(count));
-            line += &format!(" {}", paint.yellow(&text));
-        }
-    }
-    line
+        None => format!("{:<39.12}", kind.kind),
+    };
+    line + "  " + &sparkline(&kind.means)
 }
 
 /// A number of at most eight characters.
@@ -188,6 +187,8 @@ fn sparkline(values: &[Option<f64>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use sensors::{BUCKETS, KindStatus, Summary};
+
     use super::*;
 
     #[test]
@@ -198,6 +199,44 @@ mod tests {
         assert_eq!(some(&[5.0, 5.0]), "▁▁");
         assert_eq!(some(&[f64::MIN, f64::MAX]), "▁█");
         assert_eq!(sparkline(&[None, Some(1.0), None]), " ▁ ");
+    }
+
+    /// What is wrong with a device must not be behind the edge of a terminal.
+    #[test]
+    fn a_row_fits_eighty_columns() {
+        let plain = KindStatus {
+            kind: "a-kind-with-a-name-of-32-letters".into(),
+            last: f64::MIN,
+            minute: Some(Summary {
+                count: 1,
+                min: f64::MIN,
+                mean: 0.0,
+                max: f64::MAX,
+            }),
+            means: [Some(1.0); BUCKETS],
+        };
+        let mut device = DeviceStatus {
+            id: "x".repeat(64).into(),
+            online: true,
+            every: 1.0,
+            connections: 1,
+            offline: 0,
+            silent: 0,
+            why: None,
+            quiet: Some(0.0),
+            readings: 1_000_000,
+            bad_clock: 0,
+            dropped: 0,
+            bad_lines: 0,
+            kinds: vec![plain],
+        };
+        let columns = |device| row(device, WIDEST, Paint(false)).chars().count();
+        let shape = columns(&device);
+        assert!(shape - BUCKETS <= 72, "the bars begin before the edge");
+        (device.dropped, device.bad_lines) = (1_234_567, 12);
+        let text = row(&device, WIDEST, Paint(false));
+        assert_eq!(text.chars().count(), shape, "{text}");
+        assert!(text.contains("1,234,567 dropped, 12 bad lines"), "{text}");
     }
 
     #[test]

@@ -26,6 +26,7 @@ const A_WHILE: Duration = Duration::from_millis(100);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let stage = Stage::new("What a stream of bytes does that one does not expect.")
+        .package("sensors")
         .real_io()
         .begin()
         .await;

@@ -18,7 +18,7 @@ pub(super) const QUEUE: usize = 1024;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Something happens on a good connection within a keep-alive: a ping, at least. This much longer,
 /// and the connection is not good: rumqttc has no limit of its own while it writes, so a broker that
-/// reads nothing would hold it until TCP gives up, which takes many minutes.
+/// reads nothing would hold it as long as that lasts: its system still answers for it.
 const MARGIN: Duration = Duration::from_secs(5);
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
