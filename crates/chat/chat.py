@@ -338,6 +338,12 @@ if __name__ == "__main__":
     parser.add_argument("--history", type=int, default=100, metavar="MESSAGES")
     parser.add_argument("--batch", action="store_true", help="frame by hand, and write at once")
     flags = parser.parse_args()
+    if not 0 <= flags.port < 65536:
+        parser.error("--port must be from 0 to 65535")
+    if min(flags.burst, flags.history) < 0:
+        parser.error("--burst and --history must be 0 or more")
+    if min(flags.max_connections, flags.rate, flags.heartbeat, flags.patience) <= 0:
+        parser.error("--max-connections, --rate, --heartbeat and --patience must be above 0")
     try:
         asyncio.run(main(flags))
     except OSError as error:

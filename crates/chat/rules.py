@@ -74,26 +74,50 @@ def parse(text):
     return value
 
 
+# What Rust trims. Python's own strip() also takes four control characters.
+BLANKS = "".join(c for c in map(chr, range(0x3001)) if c.isspace() and not "\x1c" <= c <= "\x1f")
+
+# Letters and signs that nobody sees: Default_Ignorable_Code_Point, which Python does not know.
+UNSEEN = {0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0}
+UNSEEN |= {*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)}
+
+
+def is_name(name):
+    """Letters and numbers of any script, each with at most four signs, and some of ASCII."""
+    signs = None  # how many the last letter has; None where there is none
+    for c in name:
+        kind = unicodedata.category(c)
+        if c in " -_.'":
+            signs = None
+        elif ord(c) in UNSEEN:
+            return False
+        elif kind[0] in "LN":
+            signs = 0
+        elif kind in ("Mn", "Mc") and signs is not None and signs < 4:
+            signs += 1
+        else:
+            return False
+    return True
+
+
 def checked_name(name):
-    name = name.strip()
+    name = name.strip(BLANKS)
     if not 1 <= len(name) <= 32:
         raise Goodbye(4000, "a name has 1 to 32 characters")
-    # Vowel signs, as in अदिति, are marks to Python and letters to Rust.
-    marks = ("Mc", "Mn")
-    if not all(c.isalnum() or c in " -_.'" or unicodedata.category(c) in marks for c in name):
+    if not is_name(name):
         raise Goodbye(4000, "a name has only letters, digits, spaces and - _ . '")
     return name
 
 
 def checked_room(room):
-    room = room.strip()
+    room = room.strip(BLANKS)
     if not 1 <= len(room) <= 32 or not set(room) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):
         raise Goodbye(4000, "a room has 1 to 32 of a-z, 0-9 and -")
     return room
 
 
 def checked_text(text):
-    text = text.strip()
+    text = text.strip(BLANKS)
     if not text:
         raise Refusal("there is no text")
     if len(text) > 2000:

@@ -87,9 +87,9 @@ impl Default for Options {
 /// Why a server cannot start. Its text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// This cannot be the address of a Redis.
-    #[error("--redis cannot be {0:?}: it is such as redis://127.0.0.1:6379")]
-    Usage(String),
+    /// This cannot be the address of a Redis. It is not shown, a password may be in it.
+    #[error("--redis cannot be this: it is such as redis://127.0.0.1:6379")]
+    Usage,
     /// There is no Redis at this address, or it does not let us in.
     #[error("cannot use the Redis at {0}: {1}; start it, or name another with --redis")]
     Redis(String, String),
@@ -100,7 +100,7 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => 2,
+            Self::Usage => 2,
             Self::Redis(..) => 1,
         }
     }

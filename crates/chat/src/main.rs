@@ -11,13 +11,12 @@
 //! In Python: `chat.py`, the same in aiohttp. Several processes as with Django Channels: start a
 //! Redis, and each server with `--redis redis://127.0.0.1:6379` and a port of its own.
 
-use std::io;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use chat::join::{Guest, join};
 use chat::{Options, Server};
-use common::Stage;
+use common::{Stage, StopSignals};
 use tokio::net::TcpListener;
 
 /// Flags that say nothing to one who joins.
@@ -202,8 +201,7 @@ fn options(stage: &Stage) -> Options {
 
 /// Listens from now on, and completes with the first signal. The next one ends the program at once.
 fn asked_to_stop() -> Result<impl Future<Output = ()>, String> {
-    let listening = StopSignals::listen();
-    let mut stop = listening.map_err(|error| format!("cannot listen for Ctrl-C: {error}"))?;
+    let mut stop = StopSignals::listen()?;
     Ok(async move {
         stop.next().await;
         tokio::spawn(async move {
@@ -212,44 +210,4 @@ fn asked_to_stop() -> Result<impl Future<Output = ()>, String> {
             std::process::exit(130);
         });
     })
-}
-
-/// Ctrl-C, and SIGTERM, which `kill`, systemd and docker send.
-#[cfg(unix)]
-struct StopSignals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-#[cfg(unix)]
-impl StopSignals {
-    fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Ctrl-C. Windows has no SIGTERM.
-#[cfg(windows)]
-struct StopSignals(tokio::signal::windows::CtrlC);
-
-#[cfg(windows)]
-impl StopSignals {
-    fn listen() -> io::Result<Self> {
-        tokio::signal::windows::ctrl_c().map(Self)
-    }
-
-    async fn next(&mut self) {
-        self.0.recv().await;
-    }
 }

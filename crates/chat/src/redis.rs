@@ -69,7 +69,7 @@ struct Link {
 impl Bus {
     /// Connects, for the first time.
     pub(crate) async fn connect(url: &str, history: usize) -> Result<(Arc<Self>, Runner), Error> {
-        let client = client(url).map_err(|_| Error::Usage(url.to_owned()))?;
+        let client = client(url).map_err(|_| Error::Usage)?;
         let address = client.get_connection_info().addr().to_string();
         let (notes, leaving) = mpsc::unbounded_channel();
         let bus = Arc::new(Self {

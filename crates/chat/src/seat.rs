@@ -75,7 +75,7 @@ impl Seat {
         Ok(welcome)
     }
 
-    /// What happened since the last call, as [`Ring::take`].
+    /// What happened since the last call, as [`Ring::take`](crate::ring::Ring::take).
     pub(crate) fn take(&mut self, most: usize, bytes: usize) -> Taken {
         // First: what comes while we take is a change again.
         self.changed.mark_unchanged();

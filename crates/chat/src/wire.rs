@@ -254,7 +254,7 @@ mod tests {
         let mut wire = Wire::new(Counting { calls, room, taken });
         let frames = (0..frames).map(|number| frame(number.to_string().as_bytes()));
         wire.waiting().extend(frames);
-        let expected = Vec::from_iter(wire.waiting.iter().flatten().copied());
+        let expected = wire.waiting.iter().flatten().copied().collect();
         (wire, expected)
     }
 

@@ -426,6 +426,24 @@ async fn who_is_not_wanted_is_told_why() {
     }
 }
 
+#[test]
+fn flags_that_would_do_nothing_are_named() {
+    for (arguments, complaint) in [
+        (&["join", "Ada", "--redis", "redis://a"][..], "--redis says"),
+        (&["join", "Ada", "--heartbeat", "3"], "--heartbeat says"),
+        (&["join", "Ada", "--port", "0"], "--port 0 is"),
+        (&["--server", "ws://127.0.0.1"], "--server says"),
+        (&["join"], "join NAME"),
+    ] {
+        let mut chat = std::process::Command::new(env!("CARGO_BIN_EXE_chat"));
+        let output = chat.args(arguments).output().unwrap();
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
+        assert!(error.contains(complaint), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn what_cannot_be_is_one_line() {
     // Nobody listens on a port that was just given back.

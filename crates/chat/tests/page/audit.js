@@ -28,6 +28,9 @@ if (!document.querySelector("[role=status]")) problems.push("no status");
 // Not `innerWidth`: a phone shows a page that is too wide from further away.
 const { scrollWidth, clientWidth } = document.documentElement;
 if (scrollWidth > clientWidth) problems.push(`${scrollWidth} px wide in ${clientWidth}`);
+// In the room only the log is scrolled.
+const { scrollHeight, clientHeight } = document.documentElement;
+if (all("[role=log]").length && scrollHeight > clientHeight) problems.push(`${scrollHeight} px high in ${clientHeight}`);
 for (const element of all("body *")) {
   const { left, right } = element.getBoundingClientRect();
   const is_clipped = element.closest(".who") || element.closest(".light");

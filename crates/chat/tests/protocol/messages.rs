@@ -159,6 +159,9 @@ async fn names_that_are_taken(server: &Server) {
         ("Żółć", "Żółć"),
         ("अदिति", "अदिति"),
         ("小明", "小明"),
+        // Signs of their own: the virama, and an accent as macOS writes it.
+        ("अर्जुन", "अर्जुन"),
+        ("Zoe\u{301}", "Zoe\u{301}"),
         (&longest, &longest),
     ] {
         let (client, welcome) = Client::join(server, name, "names").await;
@@ -197,6 +200,14 @@ async fn names_that_are_not(server: &Server) {
         "\"",
         "🦀",
         "a\u{a0}b",
+        "\u{1f}Ada",
+        // Letters and signs that nobody sees, signs without a letter, and a tower of them.
+        "\u{3164}",
+        "Ada\u{fe0f}",
+        "a\u{34f}b",
+        "\u{301}a",
+        "a \u{301}",
+        "a\u{301}\u{301}\u{301}\u{301}\u{301}",
         &long,
     ] {
         let mut client = Client::connect(server).await;

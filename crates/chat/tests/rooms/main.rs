@@ -218,7 +218,7 @@ async fn who_never_reads_is_given_up_and_leaves() {
 #[tokio::test]
 async fn a_slow_reader_that_goes_on_reading_is_not_given_up() {
     let options = Options {
-        heartbeat: Duration::from_millis(500),
+        heartbeat: Duration::from_millis(300),
         ..unlimited()
     };
     let server = Running::start_narrow(options).await;
@@ -239,7 +239,7 @@ async fn a_slow_reader_that_goes_on_reading_is_not_given_up() {
                 ServerMessage::Missed { last: end, .. } => last = end,
                 _ => {}
             }
-            tokio::time::sleep(Duration::from_millis(30)).await;
+            tokio::time::sleep(Duration::from_millis(18)).await;
         }
     };
     let listens = async { while quick.try_next().await.is_ok() {} };
