@@ -9,6 +9,8 @@
 use std::fs;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 use crate::markdown::Document;
@@ -248,8 +250,15 @@ fn picture(events: &[Event<'_>]) -> Option<(String, String)> {
 
 /// A picture as part of the page.
 fn image(file: &Path, alt: &str) -> Result<String, String> {
-    let svg = fs::read_to_string(file)
-        .map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+    let alt = escaped(alt);
+    let unreadable = |error| format!("cannot read {}: {error}", file.display());
+    if file.extension().is_some_and(|extension| extension == "png") {
+        let png = BASE64.encode(fs::read(file).map_err(unreadable)?);
+        return Ok(format!(
+            "<img alt=\"{alt}\" src=\"data:image/png;base64,{png}\">\n"
+        ));
+    }
+    let svg = fs::read_to_string(file).map_err(unreadable)?;
     let mut encoded = String::with_capacity(svg.len() * 2);
     for character in svg.chars() {
         match character {
@@ -260,7 +269,6 @@ fn image(file: &Path, alt: &str) -> Result<String, String> {
             other => encoded.push(other),
         }
     }
-    let alt = escaped(alt);
     Ok(format!(
         "<img alt=\"{alt}\" src=\"data:image/svg+xml;charset=utf-8,{encoded}\">\n"
     ))
