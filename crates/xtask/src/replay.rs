@@ -152,13 +152,18 @@ struct Background {
 
 impl Session<'_> {
     /// Whether the lesson of this chapter prints what only virtual time makes the same each time.
-    /// Its manifest says so, and why.
+    /// Its manifest says so, and why. The lesson has the chapter's name; where none has, it is the
+    /// one of which the chapter shows a file first.
     fn is_virtual_only(&self) -> bool {
         let file = self.document.path.rsplit('/').next().unwrap_or_default();
         let name = file
             .strip_suffix(".md")
             .and_then(|file| file.split_once('-'));
-        let lesson = name.and_then(|(_, name)| self.project.package(name).ok());
+        let shown = self.document.text.split_once("crates/");
+        let shown = shown.and_then(|(_, rest)| rest.split_once('/'));
+        let lesson = name
+            .and_then(|(_, name)| self.project.package(name).ok())
+            .or_else(|| self.project.package(shown?.0).ok());
         lesson.is_some_and(|lesson| twins::virtual_only(lesson).is_some())
     }
 
